@@ -1,0 +1,198 @@
+import type { PgClientLike, PgQueryConfig, PgResult } from "./client.js";
+
+/**
+ * Sends several statements in one round trip.
+ *
+ * A client with `pipeline: true` does so by itself. Any other sends one query at a time, but accepts an object with a
+ * `submit` method, as pg-cursor and pg-query-stream are; ours lets pg's own Query objects write their messages, and
+ * sends a single Sync behind the last. The server skips the rest once one fails. Where the client is not pg's
+ * JavaScript one, the statements go one after the other.
+ *
+ * @see https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
+ */
+export function pipelined(client: PgClientLike, configs: readonly PgQueryConfig[]): Promise<PgResult[]> {
+  if ((client as { pipeline?: unknown }).pipeline === true) return concurrently(client, configs);
+  const Query = queryClass(client);
+  return Query === undefined || configs.length === 1
+    ? oneByOne(client, configs)
+    : batched(client, Query, configs);
+}
+
+async function concurrently(client: PgClientLike, configs: readonly PgQueryConfig[]): Promise<PgResult[]> {
+  const settled = await Promise.allSettled(configs.map((config) => client.query(config)));
+  const failed = settled.find((result) => result.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
+  return settled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+}
+
+async function oneByOne(client: PgClientLike, configs: readonly PgQueryConfig[]): Promise<PgResult[]> {
+  const results: PgResult[] = [];
+  for (const config of configs) results.push(await client.query(config));
+  return results;
+}
+
+/** pg's own query, of which the batch uses only what the client itself calls. */
+interface PgQuery {
+  readonly name?: string;
+  readonly text: string;
+  requiresPreparation?(): boolean;
+  submit(connection: PgConnection): Error | null;
+  handleRowDescription(message: unknown): void;
+  handleDataRow(message: unknown): void;
+  handleCommandComplete(message: unknown, connection: PgConnection): void;
+  handleReadyForQuery(connection: PgConnection): void;
+  handleError(error: Error, connection: PgConnection): void;
+  _result?: { _types?: unknown };
+}
+
+type PgQueryClass = new (
+  config: object,
+  values: undefined,
+  callback: (error: Error | null, result: PgResult) => void,
+) => PgQuery;
+
+interface PgConnection {
+  readonly parsedStatements: Record<string, string>;
+  readonly submittedNamedStatements?: Record<string, string>;
+  readonly stream: { cork?(): void; uncork?(): void };
+  parse(query: object): void;
+  sync(): void;
+  on(event: "parseComplete", listener: () => void): void;
+  removeListener(event: "parseComplete", listener: () => void): void;
+}
+
+function queryClass(client: PgClientLike): PgQueryClass | undefined {
+  const { connection, constructor: clientClass } = client as {
+    connection?: Partial<PgConnection>;
+    constructor: { Query?: unknown };
+  };
+  const Query = clientClass.Query as PgQueryClass | undefined;
+  const usable =
+    typeof Query === "function" &&
+    typeof connection?.sync === "function" &&
+    typeof connection.parse === "function" &&
+    connection.parsedStatements !== undefined &&
+    speaksExtended(Query);
+  return usable ? Query : undefined;
+}
+
+const extended = new WeakMap<PgQueryClass, boolean>();
+
+/** Whether this version's Query can be told to use the extended protocol where it has no values, as BEGIN has none. */
+function speaksExtended(Query: PgQueryClass): boolean {
+  const known = extended.get(Query);
+  if (known !== undefined) return known;
+  const probe = new Query({ text: "BEGIN", queryMode: "extended" }, undefined, () => {});
+  const speaks =
+    typeof probe.submit === "function" &&
+    typeof probe.handleReadyForQuery === "function" &&
+    probe.requiresPreparation?.() === true;
+  extended.set(Query, speaks);
+  return speaks;
+}
+
+function batched(
+  client: PgClientLike,
+  Query: PgQueryClass,
+  configs: readonly PgQueryConfig[],
+): Promise<PgResult[]> {
+  return new Promise((resolve, reject) => {
+    const submit = client.query as unknown as (this: PgClientLike, batch: Batch) => void;
+    submit.call(client, new Batch(client, Query, configs, resolve, reject));
+  });
+}
+
+class Batch {
+  readonly #queries: PgQuery[];
+  readonly #results: PgResult[] = [];
+  /** The named statements parsed in this batch, in the order of their Parse messages. */
+  readonly #parsed: PgQuery[] = [];
+  #parsesDone = 0;
+  #current = 0;
+  /** The client replaces it where it has a `query_timeout` to clear. */
+  callback: (error: Error | null, results?: PgResult[]) => void;
+
+  constructor(
+    client: PgClientLike,
+    Query: PgQueryClass,
+    configs: readonly PgQueryConfig[],
+    resolve: (results: PgResult[]) => void,
+    reject: (error: Error) => void,
+  ) {
+    const { _types: types } = client as { _types?: unknown };
+    this.callback = (error, results = []) => (error === null ? resolve(results) : reject(error));
+    this.#queries = configs.map((config) => {
+      const query = new Query({ ...config, queryMode: "extended" }, undefined, (error, result) => {
+        if (error === null) this.#results.push(result);
+      });
+      if (query._result !== undefined) query._result._types ??= types;
+      return query;
+    });
+  }
+
+  submit(connection: PgConnection): Error | null {
+    const parseDone = (): void => {
+      this.#parsesDone += 1;
+    };
+    let submitting: PgQuery | undefined;
+    const unsynced = Object.create(connection, {
+      sync: { value: () => {} },
+      parse: {
+        value: (query: object) => {
+          if (submitting !== undefined) this.#parsed.push(submitting);
+          connection.parse(query);
+        },
+      },
+    }) as PgConnection;
+    connection.on("parseComplete", parseDone);
+    this.#finished = () => connection.removeListener("parseComplete", parseDone);
+    connection.stream.cork?.();
+    try {
+      for (submitting of this.#queries) {
+        const refused = submitting.submit(unsynced);
+        if (refused !== null) return refused;
+      }
+      connection.sync();
+    } finally {
+      connection.stream.uncork?.();
+    }
+    return null;
+  }
+
+  #finished: () => void = () => {};
+
+  handleRowDescription(message: unknown): void {
+    this.#queries[this.#current]?.handleRowDescription(message);
+  }
+
+  handleDataRow(message: unknown): void {
+    this.#queries[this.#current]?.handleDataRow(message);
+  }
+
+  handleCommandComplete(message: unknown, connection: PgConnection): void {
+    const query = this.#queries[this.#current];
+    query?.handleCommandComplete(message, connection);
+    query?.handleReadyForQuery(connection);
+    this.#current += 1;
+  }
+
+  handleReadyForQuery(connection: PgConnection): void {
+    this.#remember(connection);
+    this.callback(null, this.#results);
+  }
+
+  handleError(error: Error, connection: PgConnection): void {
+    this.#remember(connection);
+    this.callback(error);
+  }
+
+  /** Tells the client which names the server now knows: those whose Parse it answered, and no others. */
+  #remember(connection: PgConnection): void {
+    this.#finished();
+    this.#parsed.forEach((query, index) => {
+      if (query.name === undefined || query.name === "") return;
+      if (index < this.#parsesDone) connection.parsedStatements[query.name] = query.text;
+      delete connection.submittedNamedStatements?.[query.name];
+    });
+  }
+}

@@ -1,0 +1,115 @@
+import { Call, type LedgerContext } from "./context.js";
+import type { BatchEntry, WriteAnswer } from "./dialect.js";
+import type { OpledgerError } from "./errors.js";
+import { identify, type OperationRef } from "./operation.js";
+import type { Refused, WriteOutcome } from "./outcome.js";
+import { claimWrite, isDone, outcome, refusal, WRITE_ROUNDS_MAX } from "./write.js";
+import type { Write } from "./writes.js";
+
+/** A larger batch holds its locks for too long and answers too late; send several. */
+export const BATCH_MAX = 1_000;
+
+export type BatchOutcome<R> = WriteOutcome<R> | Refused<OpledgerError>;
+
+/**
+ * Runs many writes of one shape in one statement. All that are not refused commit together.
+ *
+ * @throws {TypeError} the writes are not of one table and the same columns, or are too many
+ */
+export async function runBatch<Tx, R>(
+  context: LedgerContext<Tx>,
+  refs: readonly OperationRef[],
+  writes: readonly Write[],
+): Promise<BatchOutcome<R>[]> {
+  checkShapes(writes);
+  const entries = refs.map((ref, index) => {
+    const write = required(writes[index]);
+    return { write, operation: claimWrite(identify(ref, context.retentionMs), ref, write) };
+  });
+  if (entries.length === 0) return [];
+  const firstOf = new Map<string, number>();
+  entries.forEach(({ operation }, index) => {
+    if (!firstOf.has(operation.id)) firstOf.set(operation.id, index);
+  });
+  const distinct = [...firstOf.values()].map((index) => required(entries[index]));
+  const answers = await settle(context, distinct);
+  const answerOf = new Map(distinct.map(({ operation }, index) => [operation.id, required(answers[index])]));
+  return entries.map((entry, index) => {
+    const first = firstOf.get(entry.operation.id) === index;
+    const leader = required(entries[firstOf.get(entry.operation.id) ?? index]);
+    const answer = required(answerOf.get(entry.operation.id));
+    return report<Tx, R>(
+      new Call(context, entry.operation),
+      entry,
+      first ? answer : repeated(entry, leader, answer),
+    );
+  });
+}
+
+/** Asks until every operation's answer is final, each time only for those whose answer was not. */
+async function settle<Tx>(
+  context: LedgerContext<Tx>,
+  entries: readonly BatchEntry[],
+): Promise<WriteAnswer[]> {
+  const { database, dialect, waitMs, responseMs, codec } = context;
+  const options = { waitMs, redact: [...codec.redact] };
+  const answers: WriteAnswer[] = entries.map(() => ({ status: "recheck" }));
+  let open = entries.map((_, index) => index);
+  for (let round = 1; round <= WRITE_ROUNDS_MAX && open.length > 0; round++) {
+    const asked = open.map((index) => required(entries[index]));
+    const statement = dialect.writeMany(asked, options);
+    const call = new Call(context, required(asked[0]).operation);
+    const found = await call.attempt(() => database.run(statement, waitMs + responseMs), "duplicate");
+    dialect.readWriteMany(found, asked.length).forEach((answer, place) => {
+      answers[required(open[place])] = answer;
+    });
+    open = open.filter((index) => ["recheck", "expired"].includes(required(answers[index]).status));
+    for (const index of open) {
+      if (answers[index]?.status === "expired") {
+        await database.run(dialect.forget(required(entries[index]).operation), responseMs);
+      }
+    }
+  }
+  return answers;
+}
+
+/** What the second and later mentions of one operation in a batch are told. */
+function repeated(entry: BatchEntry, first: BatchEntry, answer: WriteAnswer): WriteAnswer {
+  if (!entry.operation.fingerprint.equals(first.operation.fingerprint)) return { status: "mismatch" };
+  return answer.status === "executed" ? { ...answer, status: "replayed" } : answer;
+}
+
+function report<Tx, R>(call: Call<Tx>, { write }: BatchEntry, answer: WriteAnswer): BatchOutcome<R> {
+  if (!isDone(answer)) return { status: "refused", error: refusal(call, answer, write) };
+  call.ended(answer.status);
+  return outcome<R>(answer, write);
+}
+
+function checkShapes(writes: readonly Write[]): void {
+  if (writes.length > BATCH_MAX) {
+    throw new TypeError(`a batch holds at most ${BATCH_MAX} operations, not ${writes.length}; send several`);
+  }
+  const [first] = writes;
+  for (const write of writes) {
+    if (shape(write) !== shape(required(first))) {
+      throw new TypeError("every write of a batch must have the same table and the same columns");
+    }
+  }
+}
+
+function shape(write: Write): string {
+  const columns = (entries: readonly (readonly [string, unknown])[]): string[] =>
+    entries.map(([column]) => column).sort();
+  const own =
+    write.verb === "insert"
+      ? [columns(write.values), write.conflict]
+      : write.verb === "increment"
+        ? [columns(write.where), columns(write.by)]
+        : [];
+  return JSON.stringify([write.verb, write.table, write.returning ?? null, ...own]);
+}
+
+function required<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("a batch lost count of its entries");
+  return value;
+}

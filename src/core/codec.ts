@@ -1,0 +1,74 @@
+import { type OperationSummary, ResultNotStorableError } from "./errors.js";
+import { ExactDecimal, fromTagged, type Json, toTagged, UnencodableError } from "./tagged.js";
+
+/** The first byte of a stored result says how to read the rest. Formats are never reused. */
+export const FORMAT = {
+  /** Tagged JSON written by `once`; no bytes after the first mean `undefined`. */
+  value: 0x01,
+  /** One letter for the effect, then the row as JSON written by the database. */
+  row: 0x02,
+} as const;
+
+/** A larger result is refused: the ledger is read on every replay and is no place for documents. */
+export const RESULT_BYTES_MAX: number = 1024 * 1024;
+
+export interface CodecOptions {
+  /** Makes a stored decimal into the caller's own class, e.g. `(text) => new Decimal(text)`. */
+  readonly decimal: (text: string) => unknown;
+  /** Names of properties whose values are stored as null, at any depth. */
+  readonly redact: ReadonlySet<string>;
+}
+
+export const DEFAULT_CODEC: CodecOptions = {
+  decimal: (text) => new ExactDecimal(text),
+  redact: new Set(),
+};
+
+/** @throws {ResultNotStorableError} with the path of the value that has no stored form, or the size over the limit */
+export function encodeResult(value: unknown, options: CodecOptions, operation: OperationSummary): Buffer {
+  let text = "";
+  try {
+    if (value !== undefined)
+      text = JSON.stringify(redacted(toTagged(value, { collections: false }), options.redact));
+  } catch (error) {
+    if (!(error instanceof UnencodableError)) throw error;
+    throw new ResultNotStorableError(
+      `The result cannot be stored: it holds ${error.message}. The transaction was rolled back. ` +
+        "Return plain values (JSON, bigint, Date, Uint8Array, a decimal) from the work.",
+      { operation, cause: error },
+    );
+  }
+  const bytes = Buffer.concat([Buffer.of(FORMAT.value), Buffer.from(text, "utf8")]);
+  if (bytes.length > RESULT_BYTES_MAX) {
+    throw new ResultNotStorableError(
+      `The result takes ${bytes.length} bytes and the ledger stores at most ${RESULT_BYTES_MAX}. ` +
+        "The transaction was rolled back. Return an id and keep the document in a table of your own.",
+      { operation },
+    );
+  }
+  return bytes;
+}
+
+/** @throws {RangeError} the bytes were written by a later version of opledger */
+export function decodeResult(bytes: Uint8Array, options: CodecOptions): unknown {
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (body[0] === FORMAT.value) {
+    if (body.length === 1) return undefined;
+    return fromTagged(JSON.parse(body.toString("utf8", 1)) as Json, options);
+  }
+  if (body[0] === FORMAT.row) return JSON.parse(body.toString("utf8", 2));
+  throw new RangeError(
+    `The stored result has format ${body[0]}, which this version of opledger does not know.`,
+  );
+}
+
+function redacted(form: Json, names: ReadonlySet<string>): Json {
+  if (names.size === 0 || form === null || typeof form !== "object") return form;
+  if (Array.isArray(form)) return form.map((entry) => redacted(entry, names));
+  const kept: Record<string, Json> = Object.create(null);
+  for (const [key, entry] of Object.entries(form)) {
+    const name = key.startsWith("$$") ? key.slice(1) : key;
+    kept[key] = names.has(name) ? null : redacted(entry, names);
+  }
+  return kept;
+}

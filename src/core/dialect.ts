@@ -1,0 +1,80 @@
+import type { ResultSet, Row, Statement } from "./executor.js";
+import type { Operation } from "./operation.js";
+import type { Effect } from "./outcome.js";
+import type { Write } from "./writes.js";
+
+/** What a dialect needs to know of an operation to write its ledger row. */
+export interface ClaimedOperation extends Operation {
+  readonly fingerprint: Buffer;
+}
+
+export interface WaitOptions {
+  /** Milliseconds that a lock may be waited for; 0 fails at once. */
+  readonly waitMs: number;
+}
+
+export interface WriteOptions extends WaitOptions {
+  /** Columns whose values are stored, and returned, as null. */
+  readonly redact: readonly string[];
+}
+
+/** How the ledger answers an attempt to claim an operation. */
+export type Claim =
+  | { readonly status: "claimed"; readonly token: string }
+  | { readonly status: "completed" | "failed"; readonly result: Uint8Array }
+  | { readonly status: "mismatch" }
+  /** The row is past its retention; forget it and claim again. */
+  | { readonly status: "expired" }
+  /** A concurrent transaction decided since this statement's snapshot was taken; claim again. */
+  | { readonly status: "recheck" };
+
+/** How the database answers a bound write. */
+export type WriteAnswer =
+  | { readonly status: "executed" | "replayed"; readonly effect: Effect; readonly row: Row }
+  | { readonly status: "version-conflict"; readonly actual: number | bigint }
+  | { readonly status: "mismatch" | "not-found" | "expired" | "recheck" };
+
+export interface LedgerRecord {
+  readonly id: string;
+  readonly scope: string;
+  readonly operation: string;
+  readonly key: string;
+  readonly fingerprint: Uint8Array;
+  readonly status: "completed" | "failed";
+  readonly result: Uint8Array | null;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+  readonly expired: boolean;
+}
+
+export interface BatchEntry {
+  readonly operation: ClaimedOperation;
+  readonly write: Write;
+}
+
+/** Turns what the core wants into one engine's SQL, and reads the answers. Pure: it runs nothing. */
+export interface Dialect {
+  /** The command that brings the ledger's schema up to date; part of `LedgerSchemaError`'s message. */
+  readonly migrateCommand: string;
+
+  claim(operation: ClaimedOperation, options: WaitOptions): Statement;
+  readClaim(result: ResultSet): Claim;
+  /** Stores the result; fails unless the claim with this token is still uncommitted and ours. */
+  complete(operation: Operation, token: string, status: "completed" | "failed", result: Buffer): Statement;
+  /** Marks the point that a failed work is rolled back to, keeping the claim. */
+  readonly markWork: Statement;
+  readonly undoWork: Statement;
+
+  write(operation: ClaimedOperation, write: Write, options: WriteOptions): Statement;
+  readWrite(result: ResultSet): WriteAnswer;
+  /** One statement for many writes of one shape, in the order of `entries`, whose operations are distinct. */
+  writeMany(entries: readonly BatchEntry[], options: WriteOptions): Statement;
+  readWriteMany(result: ResultSet, count: number): readonly WriteAnswer[];
+
+  /** Removes the operation's row if it is past its retention. */
+  forget(operation: Operation): Statement;
+  /** Removes up to `limit` rows past their retention, skipping locked ones. */
+  sweep(limit: number): Statement;
+  inspect(operation: Operation): Statement;
+  readRecord(row: Row): LedgerRecord;
+}

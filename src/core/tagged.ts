@@ -1,0 +1,219 @@
+import canonicalize from "canonicalize";
+
+/**
+ * The JSON form shared by fingerprints and stored results. Plain JSON stands for itself; what JSON cannot say
+ * is an object with one `$`-prefixed key, and a user's own key that starts with `$` gets one `$` more, so that
+ * no two different values ever share a form.
+ */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+export const TAG = {
+  date: "$date",
+  bigint: "$bigint",
+  bytes: "$bytes",
+  decimal: "$decimal",
+  map: "$map",
+  set: "$set",
+} as const;
+
+/** Deeper values are refused: the encoders recurse, and no honest payload nests this far. */
+export const DEPTH_MAX = 200;
+
+/** Why a value has no form, and where in the value: `$.items[3].price`. */
+export class UnencodableError extends Error {
+  constructor(
+    readonly reason: string,
+    readonly path: string,
+  ) {
+    super(`${reason} at ${path}`);
+  }
+}
+
+export interface TaggedOptions {
+  /** Fingerprints accept Map and Set; stored results do not, since nobody expects JSON to give them back. */
+  readonly collections: boolean;
+}
+
+interface Walk extends TaggedOptions {
+  readonly open: Set<object>;
+  readonly path: (string | number)[];
+}
+
+/** @throws {UnencodableError} the value, or something inside it, has no defined form */
+export function toTagged(value: unknown, options: TaggedOptions): Json {
+  return encode(value, { ...options, open: new Set(), path: [] });
+}
+
+function refuse(reason: string, walk: Walk): never {
+  const path = walk.path.map((part) => (typeof part === "number" ? `[${part}]` : `.${part}`)).join("");
+  throw new UnencodableError(reason, `$${path}`);
+}
+
+function encode(value: unknown, walk: Walk): Json {
+  switch (typeof value) {
+    case "string":
+      if (!value.isWellFormed()) refuse("a string with a lone surrogate", walk);
+      return value;
+    case "number":
+      if (!Number.isFinite(value)) refuse(`the number ${value}`, walk);
+      return value;
+    case "boolean":
+      return value;
+    case "bigint":
+      return { [TAG.bigint]: value.toString() };
+    case "object":
+      return value === null ? null : encodeObject(value, walk);
+    default:
+      return refuse(value === undefined ? "undefined" : `a ${typeof value}`, walk);
+  }
+}
+
+function encodeObject(value: object, walk: Walk): Json {
+  if (walk.open.has(value)) refuse("a circular reference", walk);
+  if (walk.path.length >= DEPTH_MAX) {
+    throw new UnencodableError(`a value nested deeper than ${DEPTH_MAX} levels`, "$");
+  }
+  walk.open.add(value);
+  const form = encodeOpened(value, walk);
+  walk.open.delete(value);
+  return form;
+}
+
+function encodeOpened(value: object, walk: Walk): Json {
+  if (Array.isArray(value)) return encodeList(value, walk);
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) refuse("an invalid Date", walk);
+    return { [TAG.date]: value.toISOString() };
+  }
+  if (value instanceof Uint8Array) {
+    return { [TAG.bytes]: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64") };
+  }
+  if (value instanceof Map) return encodeMap(value, walk);
+  if (value instanceof Set) return encodeSet(value, walk);
+  const decimal = decimalText(value);
+  if (decimal !== undefined) {
+    if (!/^-?\d/.test(decimal)) refuse(`the decimal ${decimal}`, walk);
+    return { [TAG.decimal]: decimal };
+  }
+  const { toJSON } = value as { toJSON?: unknown };
+  if (typeof toJSON === "function") return encode(toJSON.call(value, ""), walk);
+  return encodeProperties(value, walk);
+}
+
+function encodeList(list: readonly unknown[], walk: Walk): Json[] {
+  const forms: Json[] = [];
+  for (let index = 0; index < list.length; index++) {
+    walk.path.push(index);
+    forms.push(encode(list[index], walk));
+    walk.path.pop();
+  }
+  return forms;
+}
+
+function encodeMap(map: ReadonlyMap<unknown, unknown>, walk: Walk): Json {
+  if (!walk.collections) refuse("a Map", walk);
+  const entries = [...map].map(([key, entry]) => encodeList([key, entry], walk));
+  return { [TAG.map]: sortedByForm(entries) };
+}
+
+function encodeSet(set: ReadonlySet<unknown>, walk: Walk): Json {
+  if (!walk.collections) refuse("a Set", walk);
+  return { [TAG.set]: sortedByForm(encodeList([...set], walk)) };
+}
+
+/** Maps and sets are equal whatever order they were filled in. */
+function sortedByForm(forms: readonly Json[]): Json[] {
+  const keyed = forms.map((form) => ({ form, text: canonicalize(form) ?? "" }));
+  keyed.sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
+  return keyed.map(({ form }) => form);
+}
+
+function encodeProperties(value: object, walk: Walk): Json {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  const plain = prototype === Object.prototype || prototype === null;
+  if (!plain && Object.prototype.toString.call(value) !== "[object Object]") {
+    refuse(`a ${Object.prototype.toString.call(value).slice(8, -1)}`, walk);
+  }
+  const keys = Object.keys(value);
+  if (!plain && keys.length === 0) {
+    refuse("an instance of a class without enumerable properties or toJSON", walk);
+  }
+  if (
+    Object.getOwnPropertySymbols(value).some((symbol) =>
+      Object.prototype.propertyIsEnumerable.call(value, symbol),
+    )
+  ) {
+    refuse("a property with a symbol for a key", walk);
+  }
+  // No prototype, so that a key named __proto__ is a key like any other.
+  const form: Record<string, Json> = Object.create(null);
+  for (const key of keys) {
+    const entry = (value as Record<string, unknown>)[key];
+    if (entry === undefined) continue;
+    walk.path.push(key);
+    if (!key.isWellFormed()) refuse("a key with a lone surrogate", walk);
+    form[key.startsWith("$") ? `$${key}` : key] = encode(entry, walk);
+    walk.path.pop();
+  }
+  return form;
+}
+
+/** The exact text of a decimal.js, bignumber.js, big.js or {@link ExactDecimal} value; undefined for anything else. */
+export function decimalText(value: object): string | undefined {
+  const candidate = value as { toFixed?: unknown; s?: unknown; e?: unknown; c?: unknown; d?: unknown };
+  if (value instanceof ExactDecimal) return value.toString();
+  if (typeof candidate.toFixed !== "function" || !("s" in value && "e" in value)) return undefined;
+  if (!("c" in value || "d" in value)) return undefined;
+  return String(candidate.toFixed());
+}
+
+/** A decimal number kept as text: what a stored decimal comes back as when the ledger has no `decimal` option. */
+export class ExactDecimal {
+  readonly #text: string;
+
+  /** @throws {TypeError} the text is not a plain decimal number such as `-12.50` */
+  constructor(text: string) {
+    if (!/^-?\d+(\.\d+)?$/.test(text)) throw new TypeError(`not a decimal number: ${JSON.stringify(text)}`);
+    this.#text = text;
+  }
+  toString(): string {
+    return this.#text;
+  }
+  toJSON(): string {
+    return this.#text;
+  }
+  toFixed(): string {
+    return this.#text;
+  }
+}
+
+export interface Revive {
+  readonly decimal: (text: string) => unknown;
+}
+
+/** The value that {@link toTagged} was given. Map and Set have no way back. */
+export function fromTagged(form: Json, revive: Revive): unknown {
+  if (form === null || typeof form !== "object") return form;
+  if (Array.isArray(form)) return form.map((entry) => fromTagged(entry, revive));
+  const entries = Object.entries(form);
+  const [first] = entries;
+  if (entries.length === 1 && first !== undefined && typeof first[1] === "string") {
+    const [tag, text] = first;
+    if (tag === TAG.date) return new Date(text);
+    if (tag === TAG.bigint) return BigInt(text);
+    if (tag === TAG.bytes) return new Uint8Array(Buffer.from(text, "base64"));
+    if (tag === TAG.decimal) return revive.decimal(text);
+  }
+  const value: Record<string, unknown> = {};
+  for (const [key, entry] of entries) {
+    const name = key.startsWith("$") ? key.slice(1) : key;
+    // Assignment would run the setter that Object.prototype has for __proto__.
+    Object.defineProperty(value, name, {
+      value: fromTagged(entry, revive),
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    });
+  }
+  return value;
+}

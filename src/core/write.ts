@@ -1,0 +1,95 @@
+import { Call, type LedgerContext } from "./context.js";
+import type { ClaimedOperation, WriteAnswer } from "./dialect.js";
+import { type OpledgerError, RolledBackError, RowNotFoundError, VersionConflictError } from "./errors.js";
+import { fingerprint } from "./fingerprint.js";
+import { type Operation, type OperationRef, summarize } from "./operation.js";
+import type { WriteOutcome } from "./outcome.js";
+import { type Write, writeArguments } from "./writes.js";
+
+/** How often a write may find that a concurrent transaction decided since its snapshot, before giving up. */
+export const WRITE_ROUNDS_MAX = 8;
+
+export const ONE_WRITE_HINT =
+  " A bound operation is one write: for a second, different one use `once`, or give each write an operation name of its own.";
+
+/** An answer that is an outcome, and one that is a refusal. */
+export type Done = Extract<WriteAnswer, { readonly effect: unknown }>;
+export type NotDone = Exclude<WriteAnswer, Done>;
+
+/** The identity of a bound write: its fingerprint covers verb and table, and the arguments where there is no payload. */
+export function claimWrite(identity: Operation, ref: OperationRef, write: Write): ClaimedOperation {
+  const payload = ref.payload === undefined ? writeArguments(write) : ref.payload;
+  const form = { verb: write.verb, table: write.table.join(".") };
+  return { ...identity, fingerprint: fingerprint(payload, form, summarize(identity)) };
+}
+
+/**
+ * Runs one write once per operation, in one statement where the dialect can; or replays its stored row.
+ *
+ * A race is lost as a unique violation of the ledger's index: the whole statement was undone, and run once more it
+ * replays. Any unique violation gets that second run, since a partition reports an index of its own.
+ */
+export async function runWrite<Tx, R>(
+  context: LedgerContext<Tx>,
+  operation: ClaimedOperation,
+  write: Write,
+): Promise<WriteOutcome<R>> {
+  const call = new Call(context, operation);
+  const { database, dialect, waitMs, responseMs, codec } = context;
+  const options = { waitMs, redact: [...codec.redact] };
+  const answer = await call.attempt(async () => {
+    for (let round = 1; round <= WRITE_ROUNDS_MAX; round++) {
+      const statement = dialect.write(operation, write, options);
+      const read = dialect.readWrite(await database.run(statement, waitMs + responseMs));
+      if (read.status === "expired") await database.run(dialect.forget(operation), responseMs);
+      else if (read.status === "recheck") call.emit("waited");
+      else return read;
+    }
+    throw undecided(call, write);
+  }, "duplicate");
+  if (!isDone(answer)) throw refusal(call, answer, write);
+  call.ended(answer.status);
+  return outcome<R>(answer, write);
+}
+
+export function isDone(answer: WriteAnswer): answer is Done {
+  return answer.status === "executed" || answer.status === "replayed";
+}
+
+export function outcome<R>(answer: Done, write: Write): WriteOutcome<R> {
+  const nothing = write.verb === "delete" && answer.effect === "unchanged";
+  return { status: answer.status, effect: answer.effect, value: (nothing ? null : answer.row) as R };
+}
+
+/** Why a write was refused. */
+export function refusal<Tx>(call: Call<Tx>, answer: NotDone, write: Write): OpledgerError {
+  const table = write.table.join(".");
+  const details = { operation: call.summary };
+  if (answer.status === "mismatch") return call.mismatch(ONE_WRITE_HINT);
+  if (answer.status === "not-found") {
+    return new RowNotFoundError(
+      `Operation ${call.label}: no row of ${table} matched \`where\`. Nothing was written or recorded, so the same key ` +
+        "may be tried again once the row exists.",
+      details,
+    );
+  }
+  if (answer.status === "version-conflict" && write.verb === "update" && write.version !== undefined) {
+    const { expected } = write.version;
+    call.emit("conflict");
+    return new VersionConflictError(
+      `Operation ${call.label}: the row of ${table} has version ${answer.actual}, not ${expected}. Nothing was written or ` +
+        "recorded. Read the row again and decide anew, under a new key.",
+      { ...details, expected, actual: answer.actual },
+    );
+  }
+  return undecided(call, write);
+}
+
+function undecided<Tx>(call: Call<Tx>, write: Write): RolledBackError {
+  return new RolledBackError(
+    `Operation ${call.label}: the ${write.verb} of ${write.table.join(".")} took no effect ${WRITE_ROUNDS_MAX} times in a row, ` +
+      "because others changed the row in between, or because a trigger or rule of the table suppresses it. " +
+      "Nothing was written. Try again with the same key.",
+    { operation: call.summary },
+  );
+}

@@ -1,0 +1,56 @@
+import type { Failure } from "../../core/executor.js";
+import { MARKER } from "./sql.js";
+
+export interface LedgerName {
+  readonly schema: string;
+  readonly table: string;
+}
+
+/** What a driver tells of an error of the server. */
+export interface PostgresError {
+  /** SQLSTATE. */
+  readonly state: string;
+  readonly message: string;
+  readonly schema?: string | undefined;
+  readonly table?: string | undefined;
+}
+
+/** What a PostgreSQL error means for an operation. */
+export function postgresFailure(
+  { state, message, table, schema }: PostgresError,
+  ledger: LedgerName,
+): Failure {
+  const says = (text: string): boolean => message.includes(text);
+  switch (state) {
+    case "40001":
+    case "40P01":
+      return { kind: "conflict" };
+    case "23505":
+      return { kind: "duplicate", ledger: table === ledger.table && schema === ledger.schema };
+    case "55P03":
+      return { kind: "locked" };
+    case "21000":
+      return { kind: "many-rows" };
+    case "22P02":
+      if (says(MARKER.resultTooLarge)) return { kind: "too-large" };
+      return { kind: says(MARKER.notOurs) ? "not-ours" : "other" };
+    case "25000":
+      return { kind: says(MARKER.unfinished) ? "not-ours" : "other" };
+    case "42P01":
+    case "42703":
+    case "3F000":
+      return { kind: namesLedger(message, ledger) ? "schema" : "other" };
+    case "42P05":
+    case "26000":
+      return { kind: "reprepare" };
+    case "0A000":
+      return { kind: says("cached plan") ? "reprepare" : "other" };
+    default:
+      return { kind: "other" };
+  }
+}
+
+/** Whatever the server's language, it quotes the name that it did not find. */
+function namesLedger(message: string, { schema, table }: LedgerName): boolean {
+  return [`${schema}.${table}`, table].some((name) => message.includes(`"${name}"`));
+}

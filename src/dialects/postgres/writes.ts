@@ -1,0 +1,274 @@
+import { FORMAT, RESULT_BYTES_MAX } from "../../core/codec.js";
+import type { Entries, Write } from "../../core/writes.js";
+import { MARKER, Parameters, quote, quotePath } from "./sql.js";
+
+/** The placeholders that every bound write starts with, $1 to $7, and $8 where there is something to redact. */
+const COMMON_VALUES = 7;
+
+/** The letter that stands for an effect in a stored row. */
+export const EFFECT_LETTER = { inserted: "i", updated: "u", deleted: "d", unchanged: "n" } as const;
+
+/** The parts in which one verb's statement differs from another's. */
+interface Parts {
+  /** The CTE `effect`: the write itself, returning the rows it left or removed. */
+  readonly effect: string;
+  /** The effect's letter, as an SQL expression. */
+  readonly letter: string;
+  /** What is recorded where `effect` returned no row, as an SQL expression of type bytea. */
+  readonly otherwise?: string;
+  /** The answer where nothing was recorded: columns status and actual. */
+  readonly miss: string;
+}
+
+/**
+ * One statement, run as a transaction of its own: the write comes first and the ledger row last, with the row that the
+ * write left. A concurrent duplicate fails on the ledger's index, which undoes the whole statement; run once more it
+ * replays. The answer is rebuilt from the stored bytes on the first run and on every replay, so that both are typed
+ * alike. The status `recheck` means that the snapshot showed a row which was then gone or changed: run it again.
+ */
+export function writeSql(ledger: string, write: Write, redact: boolean): string {
+  const table = quotePath(write.table);
+  const parts = partsOf(write, table, redact);
+  const columns = write.returning?.map((column) => `stored.${quote(column)}`).join(", ") ?? "stored.*";
+  return `
+WITH guard AS MATERIALIZED (
+  SELECT set_config('lock_timeout', $6::text, true) AS set, set_config('opledger.effect', 'i', true) AS effect
+),
+prior AS (
+  SELECT fingerprint, result, expires_at <= clock_timestamp() AS expired FROM ${ledger} WHERE id = $1::uuid
+),
+effect AS (
+  ${parts.effect}
+),
+record AS (
+  INSERT INTO ${ledger} (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
+  SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, done.result, clock_timestamp(),
+    clock_timestamp() + $7::float8 * interval '1 millisecond'
+  FROM (SELECT coalesce((SELECT ${rowBytes(parts.letter, "effect", redact)} FROM effect), ${parts.otherwise ?? "NULL"}) AS result) AS done
+  WHERE done.result IS NOT NULL AND NOT EXISTS (SELECT FROM prior) AND (SELECT set FROM guard) IS NOT NULL
+    AND CASE WHEN octet_length(done.result) <= ${RESULT_BYTES_MAX} THEN true
+      ELSE CAST('${MARKER.resultTooLarge} ' || octet_length(done.result) AS boolean) END
+  RETURNING result
+),
+answer AS (
+  SELECT 'executed' AS status, result, NULL::text AS actual FROM record
+  UNION ALL
+  SELECT CASE WHEN expired THEN 'expired' WHEN fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END,
+    CASE WHEN fingerprint = $5::bytea AND NOT expired THEN result END, NULL
+  FROM prior
+  UNION ALL
+  SELECT miss.status, NULL, miss.actual FROM (${parts.miss}) AS miss
+  WHERE NOT EXISTS (SELECT FROM record) AND NOT EXISTS (SELECT FROM prior)
+)
+SELECT answer.status AS "opledger$status", answer.actual AS "opledger$actual",
+  convert_from(substring(answer.result FROM 2 FOR 1), 'UTF8') AS "opledger$effect", ${columns}
+FROM answer LEFT JOIN LATERAL
+  json_populate_record(NULL::${table}, convert_from(substring(answer.result FROM 3), 'UTF8')::json) AS stored ON true`;
+}
+
+/** The values that {@link writeSql} takes from the write, in the order of its placeholders. */
+export function writeValues(write: Write): unknown[] {
+  switch (write.verb) {
+    case "insert":
+    case "upsert":
+      return values(write.values);
+    case "update":
+      return [
+        ...values(write.set),
+        ...values(bound(write.where)),
+        ...(write.version ? [write.version.expected] : []),
+      ];
+    case "increment":
+      return [...values(write.by), ...values(bound(write.where))];
+    case "delete":
+      return values(bound(write.where));
+  }
+}
+
+/** What two writes must share to share their SQL. */
+export function shapeOf(write: Write, redact: boolean): string {
+  const { verb, table, returning } = write;
+  const common = [verb, table, returning ?? null, redact];
+  switch (write.verb) {
+    case "insert":
+      return JSON.stringify([...common, columnsOf(write.values), write.conflict]);
+    case "upsert":
+      return JSON.stringify([...common, columnsOf(write.values), write.conflict, write.update]);
+    case "update":
+      return JSON.stringify([
+        ...common,
+        columnsOf(write.set),
+        whereShape(write.where),
+        write.version?.column ?? null,
+      ]);
+    case "increment":
+      return JSON.stringify([...common, columnsOf(write.by), whereShape(write.where)]);
+    case "delete":
+      return JSON.stringify([...common, whereShape(write.where)]);
+  }
+}
+
+function partsOf(write: Write, table: string, redact: boolean): Parts {
+  const parameters = new Parameters(COMMON_VALUES + (redact ? 2 : 1));
+  const returned = returnedColumns(write, "target");
+  switch (write.verb) {
+    case "insert":
+      return insertParts(write, table, returned, parameters, redact);
+    case "upsert":
+      return upsertParts(write, table, returned, parameters);
+    case "update":
+      return updateParts(write, table, returned, parameters);
+    case "increment": {
+      const set = write.by.map(
+        ([column]) => `${quote(column)} = target.${quote(column)} + ${parameters.next()}`,
+      );
+      const where = equals("target", write.where, parameters);
+      return updatingParts(table, set.join(", "), where, "", returned);
+    }
+    case "delete": {
+      const where = equals("target", write.where, parameters);
+      const absent = `NOT EXISTS (SELECT FROM ${table} AS target WHERE ${where})`;
+      return {
+        effect: `DELETE FROM ${table} AS target WHERE ${where} AND ${UNCLAIMED} RETURNING ${returned}`,
+        letter: `'${EFFECT_LETTER.deleted}'`,
+        otherwise: `CASE WHEN ${absent} THEN ${bytes(`'${EFFECT_LETTER.unchanged}{}'`)} END`,
+        miss: RECHECK,
+      };
+    }
+  }
+}
+
+const UNCLAIMED = "NOT EXISTS (SELECT FROM prior) AND (SELECT set FROM guard) IS NOT NULL";
+const RECHECK = "SELECT 'recheck' AS status, NULL::text AS actual";
+
+function insertParts(
+  write: Extract<Write, { verb: "insert" }>,
+  table: string,
+  returned: string,
+  parameters: Parameters,
+  redact: boolean,
+): Parts {
+  const placeholders = write.values.map(() => parameters.next());
+  // A SELECT of no columns inserts a row of defaults, which DEFAULT VALUES could not make conditional.
+  const columns =
+    write.values.length === 0 ? "" : `(${write.values.map(([column]) => quote(column)).join(", ")})`;
+  const natural = write.values
+    .map(([column], index) => ({ column, placeholder: placeholders[index] }))
+    .filter(({ column }) => write.conflict.includes(column))
+    .map(({ column, placeholder }) => `target.${quote(column)} = ${placeholder}`);
+  const standing = `SELECT ${returned} FROM ${table} AS target WHERE ${natural.join(" AND ")}`;
+  return {
+    effect: `INSERT INTO ${table} AS target ${columns} SELECT ${placeholders.join(", ")} WHERE ${UNCLAIMED}${natural.length === 0 ? "" : `\n  ON CONFLICT (${write.conflict.map(quote).join(", ")}) DO NOTHING`}
+  RETURNING ${returned}`,
+    letter: `'${EFFECT_LETTER.inserted}'`,
+    ...(natural.length > 0 && {
+      otherwise: `(SELECT ${rowBytes(`'${EFFECT_LETTER.unchanged}'`, "standing", redact)} FROM (${standing}) AS standing)`,
+    }),
+    miss: RECHECK,
+  };
+}
+
+/**
+ * Whether the row was inserted or updated is noted in a setting by the DO UPDATE's own condition, which runs only on a
+ * conflict, once the row is locked. The usual `xmax = 0` does not work on partitioned tables.
+ */
+function upsertParts(
+  write: Extract<Write, { verb: "upsert" }>,
+  table: string,
+  returned: string,
+  parameters: Parameters,
+): Parts {
+  const columns = write.values.map(([column]) => quote(column)).join(", ");
+  const set = write.update.map((column) => `${quote(column)} = EXCLUDED.${quote(column)}`).join(", ");
+  return {
+    effect: `INSERT INTO ${table} AS target (${columns})
+  SELECT ${write.values.map(() => parameters.next()).join(", ")} WHERE ${UNCLAIMED}
+  ON CONFLICT (${write.conflict.map(quote).join(", ")}) DO UPDATE SET ${set}
+  WHERE set_config('opledger.effect', '${EFFECT_LETTER.updated}', true) IS NOT NULL
+  RETURNING ${returned}`,
+    letter: "current_setting('opledger.effect')",
+    miss: RECHECK,
+  };
+}
+
+function updateParts(
+  write: Extract<Write, { verb: "update" }>,
+  table: string,
+  returned: string,
+  parameters: Parameters,
+): Parts {
+  const set = write.set.map(([column]) => `${quote(column)} = ${parameters.next()}`);
+  const where = equals("target", write.where, parameters);
+  if (write.version === undefined) return updatingParts(table, set.join(", "), where, "", returned);
+  const version = quote(write.version.column);
+  const expected = parameters.next();
+  const parts = updatingParts(
+    table,
+    [...set, `${version} = target.${version} + 1`].join(", "),
+    where,
+    ` AND target.${version} = ${expected}`,
+    returned,
+  );
+  // The snapshot's version tells a final conflict from a race: at the expected version, somebody won just now,
+  // and it may have been this very operation.
+  const miss = `SELECT CASE WHEN seen.version IS NULL THEN 'not-found' WHEN seen.version = ${expected} THEN 'recheck'
+      ELSE 'version-conflict' END AS status, seen.version::text AS actual
+    FROM (SELECT (SELECT target.${version} FROM ${table} AS target WHERE ${where}) AS version) AS seen`;
+  return { ...parts, miss };
+}
+
+/** A miss is final only where the snapshot, too, showed no row; otherwise a concurrent run changed it. */
+function updatingParts(table: string, set: string, where: string, and: string, returned: string): Parts {
+  return {
+    effect: `UPDATE ${table} AS target SET ${set}
+  WHERE ${where}${and} AND ${UNCLAIMED} RETURNING ${returned}`,
+    letter: `'${EFFECT_LETTER.updated}'`,
+    miss: `SELECT CASE WHEN EXISTS (SELECT FROM ${table} AS target WHERE ${where}) THEN 'recheck' ELSE 'not-found' END
+      AS status, NULL::text AS actual`,
+  };
+}
+
+export function returnedColumns(write: Write, alias: string): string {
+  return write.returning?.map((column) => `${alias}.${quote(column)}`).join(", ") ?? `${alias}.*`;
+}
+
+/** A stored row: format, letter of the effect, then the row as JSON. `redact` is the place of the columns to leave out. */
+export function rowBytes(
+  letter: string,
+  row: string,
+  redact: boolean,
+  place: number = COMMON_VALUES + 1,
+): string {
+  const json = redact ? `(to_jsonb(${row}) - $${place}::text[])` : `row_to_json(${row})`;
+  return bytes(`${letter} || ${json}::text`);
+}
+
+export function bytes(text: string): string {
+  return `decode('${FORMAT.row.toString(16).padStart(2, "0")}', 'hex') || convert_to(${text}, 'UTF8')`;
+}
+
+function equals(alias: string, where: Entries, parameters: Parameters): string {
+  return where
+    .map(([column, value]) =>
+      value === null
+        ? `${alias}.${quote(column)} IS NULL`
+        : `${alias}.${quote(column)} = ${parameters.next()}`,
+    )
+    .join(" AND ");
+}
+
+function bound(where: Entries): Entries {
+  return where.filter(([, value]) => value !== null);
+}
+
+function whereShape(where: Entries): unknown {
+  return where.map(([column, value]) => [column, value === null]);
+}
+
+function columnsOf(entries: Entries): readonly string[] {
+  return entries.map(([column]) => column);
+}
+
+function values(entries: Entries): unknown[] {
+  return entries.map(([, value]) => value);
+}

@@ -1,0 +1,13 @@
+export type { BatchOutcome } from "./core/batch.js";
+export * from "./core/errors.js";
+export type { EventListener, LedgerEvent } from "./core/events.js";
+export type { IsolationLevel, Row } from "./core/executor.js";
+export { canonicalForm, fingerprint } from "./core/fingerprint.js";
+export type { BoundOperation, InspectedOperation, Ledger } from "./core/ledger.js";
+export type { OnceOptions } from "./core/once.js";
+export { newKey, type OperationRef } from "./core/operation.js";
+export type { Effect, Outcome, Refused, WriteOutcome } from "./core/outcome.js";
+export type { SweepOptions, SweepProgress } from "./core/retention.js";
+export type { Backoff } from "./core/retry.js";
+export { ExactDecimal } from "./core/tagged.js";
+export type { DeleteArgs, IncrementArgs, InsertArgs, UpdateArgs, UpsertArgs } from "./core/writes.js";
