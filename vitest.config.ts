@@ -1,7 +1,6 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  resolve: { conditions: ["opledger-source"] },
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/servers/vitest-setup.ts"],

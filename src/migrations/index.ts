@@ -2,9 +2,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { quote } from "../dialects/postgres/sql.js";
 
 /** Engines that the ledger's schema is shipped for, and how each quotes a name. */
-const QUOTE = { postgres: quote } as const;
+const QUOTE: Record<Engine, (name: string) => string> = { postgres: quote };
 
-export type Engine = keyof typeof QUOTE;
+export type Engine = "postgres";
 
 export interface MigrationOptions {
   /** The ledger's schema; `public` unless given. It must exist. */
