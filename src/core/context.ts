@@ -119,10 +119,13 @@ export class Call<Tx> {
   }
 
   #worthRetrying({ kind }: Failure): boolean {
-    if (this.context.database.joined || this.attempts >= this.context.backoff.attemptsMax) return false;
+    const { database, backoff } = this.context;
+    if (this.attempts >= backoff.attemptsMax) return false;
+    if (kind === "reprepare") return true;
+    if (database.joined) return false;
     // A server that is restarting refuses connections for a while; what became of the operation is still to be found out.
     if (kind === "unavailable") return this.#unknown;
-    return kind === "conflict" || kind === "lost" || kind === "unknown" || kind === "reprepare";
+    return kind === "conflict" || kind === "lost" || kind === "unknown";
   }
 
   #translate(failure: Failure, error: unknown): unknown {

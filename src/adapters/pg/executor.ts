@@ -24,6 +24,7 @@ import {
   isGone,
   NotOurs,
   noteLoss,
+  noteReplan,
   pgFailure,
   ResponseTimeout,
   sqlState,
@@ -53,6 +54,8 @@ class Sender {
   #named: boolean;
   /** Part of every name, so that a new one makes the server plan anew. */
   #generation = 0;
+  /** The names that have run on each connection, whose plans the server may keep. */
+  readonly #used = new WeakMap<PgClientLike, Set<string>>();
 
   constructor(readonly options: PgExecutorOptions) {
     this.#named = options.prepare !== false;
@@ -67,28 +70,44 @@ class Sender {
     return pgFailure(error, this.options.ledger);
   }
 
-  /** Learns from a refused prepared statement: a pooler that has none, or a table whose columns changed. */
-  learn(error: unknown): void {
+  /**
+   * Learns from a refused prepared statement: a pooler that has none, or a table whose columns changed since.
+   *
+   * @see https://www.postgresql.org/docs/current/sql-prepare.html
+   */
+  #learn(error: unknown, prepared: boolean): void {
     const state = sqlState(error);
-    if (state === "0A000") this.#generation += 1;
-    else if ((state === "42P05" || state === "26000") && this.options.prepare === "auto") this.#named = false;
+    if (state === "0A000" && prepared) {
+      this.#generation += 1;
+      noteReplan(error);
+    } else if ((state === "42P05" || state === "26000") && this.options.prepare === "auto")
+      this.#named = false;
   }
 
   async send(client: PgClientLike, statements: readonly Statement[], timeoutMs: number): Promise<PgResult[]> {
+    const configs = statements.map((statement) => this.config(statement));
+    const used = this.#usedNames(client);
     try {
-      return await answered(
-        client,
-        pipelined(
-          client,
-          statements.map((statement) => this.config(statement)),
-        ),
-        timeoutMs,
-      );
+      const results = await answered(client, pipelined(client, configs), timeoutMs);
+      for (const { name } of configs) if (name !== undefined) used.add(name);
+      return results;
     } catch (error) {
       noteLoss(client, error);
-      this.learn(error);
+      this.#learn(
+        error,
+        configs.some(({ name }) => name !== undefined && used.has(name)),
+      );
       throw error;
     }
+  }
+
+  #usedNames(client: PgClientLike): Set<string> {
+    let used = this.#used.get(client);
+    if (used === undefined) {
+      used = new Set();
+      this.#used.set(client, used);
+    }
+    return used;
   }
 }
 
@@ -132,8 +151,8 @@ export class PgDatabase implements Database<PgTransaction> {
     return this.#sender.failure(error);
   }
 
-  within(client: PgClientLike): JoinedPgDatabase {
-    return new JoinedPgDatabase(client, this.#sender);
+  within(joined: PgClientLike | PgTransaction): JoinedPgDatabase {
+    return new JoinedPgDatabase(joined, this.#sender);
   }
 
   async run(statement: Statement, timeoutMs: number): Promise<ResultSet> {
@@ -207,12 +226,15 @@ export class PgDatabase implements Database<PgTransaction> {
 export class JoinedPgDatabase implements Database<PgTransaction> {
   readonly joined = true;
   readonly #client: PgClientLike;
+  /** Where the transaction is that of another operation: the handle that its work got. */
+  readonly #handle: TransactionHandle | undefined;
   readonly #sender: Sender;
 
-  constructor(client: PgClientLike, sender: Sender) {
-    survive(client);
-    this.#client = client;
+  constructor(joined: PgClientLike | PgTransaction, sender: Sender) {
+    this.#handle = joined instanceof TransactionHandle ? joined : undefined;
+    this.#client = this.#handle?.client ?? (joined as PgClientLike);
     this.#sender = sender;
+    survive(this.#client);
   }
 
   failure(error: unknown): Failure {
@@ -240,6 +262,7 @@ export class JoinedPgDatabase implements Database<PgTransaction> {
   async #inSavepoint<T>(timeoutMs: number, body: () => Promise<T>): Promise<T> {
     const unlock = await locked(mutexOf(this.#client), timeoutMs);
     try {
+      this.#handle?.refuseEnded();
       if (this.#client.getTransactionStatus?.() === "I") {
         throw new TypeError("`within` joins an open transaction, and this client has none; begin one first");
       }
@@ -253,7 +276,8 @@ export class JoinedPgDatabase implements Database<PgTransaction> {
   }
 
   async #undo(timeoutMs: number): Promise<void> {
-    if (isGone(this.#client) || this.#client.getTransactionStatus?.() === "I") return;
+    if (isGone(this.#client) || this.#handle?.ended === true || this.#client.getTransactionStatus?.() === "I")
+      return;
     try {
       await this.#sender.send(this.#client, [UNDO, RELEASE], timeoutMs);
     } catch {

@@ -67,6 +67,13 @@ export function noteLoss(client: PgClientLike, error: unknown): void {
   losses.add(error);
 }
 
+const replans = new WeakSet<Error>();
+
+/** Remembers that a statement failed because its plan, made before, no longer fits: made anew it can run. */
+export function noteReplan(error: unknown): void {
+  if (error instanceof Error) replans.add(error);
+}
+
 /** Whether an error, or what caused it, is the loss of an operation's connection. */
 export function isConnectionLoss(error: unknown): boolean {
   for (
@@ -101,6 +108,7 @@ export function pgFailure(error: unknown, ledger: LedgerName): Failure {
   if (error instanceof NotOurs) return { kind: "not-ours" };
   if (isConnectionLoss(error)) return { kind: "lost" };
   if (!(error instanceof Error)) return { kind: "other" };
+  if (replans.has(error)) return { kind: "reprepare" };
   const state = sqlState(error);
   if (state === undefined) return { kind: "other" };
   const { table, schema } = error as { table?: string; schema?: string };

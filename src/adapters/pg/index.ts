@@ -56,11 +56,12 @@ export class PgLedger extends Ledger<PgTransaction> {
   }
 
   /**
-   * The same ledger inside a transaction that the caller began on `client`. Every call is a savepoint there, so that one
-   * that fails leaves the transaction usable; nothing is kept unless the caller commits.
+   * The same ledger inside an open transaction: one that the caller began on a client, or that of another operation's
+   * work. Every call is a savepoint there, so that one that fails leaves the transaction usable; nothing is kept unless
+   * the transaction commits.
    */
-  within(client: PgClientLike): Ledger<PgTransaction> {
-    const database: Database<PgTransaction> = this.#database.within(client);
+  within(joined: PgClientLike | PgTransaction): Ledger<PgTransaction> {
+    const database: Database<PgTransaction> = this.#database.within(joined);
     return new Ledger({ ...this.#context, database });
   }
 }

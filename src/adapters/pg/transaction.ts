@@ -22,7 +22,8 @@ const ENDS =
 
 /** A {@link PgTransaction} that can be closed, and that remembers what spoiled it. */
 export class TransactionHandle implements PgTransaction {
-  readonly #client: PgClientLike;
+  /** @internal What `within` joins. */
+  readonly client: PgClientLike;
   #closed = false;
   /** The first error that the work saw, whether or not it let it through. */
   firstError: unknown;
@@ -30,7 +31,11 @@ export class TransactionHandle implements PgTransaction {
   spoiled: RolledBackError | undefined;
 
   constructor(client: PgClientLike) {
-    this.#client = client;
+    this.client = client;
+  }
+
+  get ended(): boolean {
+    return this.#closed || this.spoiled !== undefined;
   }
 
   close(): void {
@@ -42,14 +47,14 @@ export class TransactionHandle implements PgTransaction {
   query(...given: unknown[]): unknown {
     const [first] = given;
     if (typeof (first as Partial<PgSubmittable>)?.submit === "function") {
-      this.#refuseClosed();
+      this.refuseEnded();
       return this.#send(given);
     }
     return this.#run(textOf(first), given);
   }
 
   async #run(text: string, given: readonly unknown[]): Promise<unknown> {
-    this.#refuseClosed();
+    this.refuseEnded();
     if (ENDS.test(text)) {
       throw this.#spoil(
         "The work inside once() tried to begin or end a transaction; opledger does that itself.",
@@ -59,23 +64,23 @@ export class TransactionHandle implements PgTransaction {
     try {
       result = await this.#send(given);
     } catch (error) {
-      noteLoss(this.#client, error);
+      noteLoss(this.client, error);
       this.firstError ??= error;
       throw error;
     }
-    if (this.#client.getTransactionStatus?.() === "I") {
+    if (this.client.getTransactionStatus?.() === "I") {
       throw this.#spoil("The work inside once() ended its transaction.");
     }
     return result;
   }
 
   #send(given: readonly unknown[]): unknown {
-    const query = this.#client.query as (...args: readonly unknown[]) => unknown;
-    return query.apply(this.#client, [...given]);
+    const query = this.client.query as (...args: readonly unknown[]) => unknown;
+    return query.apply(this.client, [...given]);
   }
 
   /** Statements after the transaction's end would commit on their own, so there are none. */
-  #refuseClosed(): void {
+  refuseEnded(): void {
     if (this.spoiled !== undefined) throw this.spoiled;
     if (this.#closed) {
       throw new TypeError(

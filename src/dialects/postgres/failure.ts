@@ -43,8 +43,6 @@ export function postgresFailure(
     case "42P05":
     case "26000":
       return { kind: "reprepare" };
-    case "0A000":
-      return { kind: says("cached plan") ? "reprepare" : "other" };
     default:
       return { kind: "other" };
   }
