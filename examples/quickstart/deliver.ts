@@ -1,0 +1,84 @@
+import pg from "pg";
+import type { Plan, Step } from "./deliveries.js";
+import { type Answer, SERVICES, type Service, type ServiceName } from "./payments.js";
+import { Workers } from "./workers.js";
+
+/** What the clients saw. */
+export interface Answers {
+  readonly byCharge: ReadonlyMap<string, readonly Answer[]>;
+  /** Workers that SIGKILL ended. */
+  readonly killed: number;
+  readonly durationMs: number;
+}
+
+/** Instances of the service, each with connections of its own, as behind a load balancer. */
+const INSTANCES = 4;
+const CONNECTIONS_EACH = 5;
+/** Steps under way at a time. */
+const LANES = 8;
+
+/** Delivers the plan to the named service, step by step. */
+export async function deliver(
+  plan: Plan,
+  name: ServiceName,
+  url: string,
+  progress: (delivered: number) => void,
+): Promise<Answers> {
+  const startedAt = performance.now();
+  const pools = Array.from(
+    { length: INSTANCES },
+    () => new pg.Pool({ connectionString: url, max: CONNECTIONS_EACH }),
+  );
+  const workers = new Workers(plan.mix.killed);
+  const instances = pools.map((pool) => SERVICES[name](pool));
+  const byCharge = new Map<string, Answer[]>(plan.charges.map(({ id }) => [id, []]));
+  let delivered = 0;
+
+  const take = async (step: Step): Promise<void> => {
+    if (step.type === "death") {
+      await workers.killAt({ service: name, url, delivery: step.charge, at: step.at });
+    } else {
+      byCharge.get(step.charge.id)?.push(...(await burst(instances, delivered, step)));
+    }
+    delivered += step.type === "death" ? 1 : step.copies;
+    progress(delivered);
+  };
+
+  try {
+    await inLanes(plan.steps, take);
+    return { byCharge, killed: await workers.killed(), durationMs: performance.now() - startedAt };
+  } finally {
+    await workers.stop();
+    await Promise.all(pools.map((pool) => pool.end()));
+  }
+}
+
+/** All copies at once, each to another instance. */
+function burst(
+  instances: readonly Service[],
+  turn: number,
+  { charge, copies }: Extract<Step, { type: "burst" }>,
+): Promise<Answer[]> {
+  return Promise.all(
+    Array.from({ length: copies }, (_, copy) => {
+      const instance = instances[(turn + copy) % instances.length];
+      if (instance === undefined) throw new Error("there is no instance of the service");
+      return instance.handle(charge);
+    }),
+  );
+}
+
+/** Takes the steps in their order, several at a time; those of one charge wait for each other. */
+async function inLanes(steps: readonly Step[], take: (step: Step) => Promise<void>): Promise<void> {
+  const previous = new Map<string, Promise<void>>();
+  const queue = steps.values();
+  const lane = async (): Promise<void> => {
+    for (const step of queue) {
+      const { id } = step.charge;
+      const taken = (previous.get(id) ?? Promise.resolve()).then(() => take(step));
+      previous.set(id, taken);
+      await taken;
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+}
