@@ -1,0 +1,108 @@
+import type { ProxyProcess } from "../test/proxy/spawn.js";
+import { CPU_PAIRS, type Pace } from "./plan.js";
+import { type Spread, shuffled, spread } from "./statistics.js";
+import { CALL_NAMES, type Call, type CallName, type Engine, operationsOf, type Subject } from "./subject.js";
+
+const COUNTED_CALLS = 20;
+
+/** Round trips of one call, as the proxy saw them. Everything must be prepared by then. */
+export async function countRoundTrips(
+  subject: Subject,
+  proxy: ProxyProcess,
+): Promise<ReadonlyMap<CallName, number>> {
+  const counts = new Map<CallName, number>();
+  for (const name of CALL_NAMES) {
+    await proxy.resetCounters();
+    for (let call = 0; call < COUNTED_CALLS; call += 1) await subject.calls[name]();
+    counts.set(name, (await proxy.roundTrips()) / COUNTED_CALLS);
+  }
+  return counts;
+}
+
+export interface CpuCost {
+  readonly name: CallName;
+  readonly baseline: CallName;
+  /** Microseconds of this process per operation, beyond the baseline's. */
+  readonly extra: Spread;
+  readonly baselineMicroseconds: number;
+}
+
+/** CPU time of this process, all its threads, over what the driver itself takes for the bare write. */
+export async function clientCpu(subject: Subject, { rounds, blockMs }: Pace["cpu"]): Promise<CpuCost[]> {
+  const spent = new Map<CallName, number[]>();
+  for (let round = 0; round < rounds; round += 1) {
+    for (const name of shuffled([...new Set(CPU_PAIRS.flat())])) {
+      const microseconds = await cpuOf(subject.calls[name], blockMs);
+      spent.set(name, [...(spent.get(name) ?? []), microseconds]);
+    }
+  }
+  return CPU_PAIRS.map(([name, baseline]) => {
+    const own = spent.get(name) ?? [];
+    const bare = spent.get(baseline) ?? [];
+    return {
+      name,
+      baseline,
+      extra: spread(own.map((microseconds, round) => microseconds - (bare[round] ?? Number.NaN))),
+      baselineMicroseconds: spread(bare).median,
+    };
+  });
+}
+
+async function cpuOf(call: Call, blockMs: number): Promise<number> {
+  const endsAt = performance.now() + blockMs;
+  const before = process.cpuUsage();
+  let calls = 0;
+  while (performance.now() < endsAt) {
+    await call();
+    calls += 1;
+  }
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / calls;
+}
+
+export interface StorageCost {
+  readonly name: CallName;
+  readonly logBytes: number;
+  /** Absent where the call keeps no ledger, or adds nothing to it. */
+  readonly ledgerBytes?: number;
+}
+
+/** Few rows, which the warm-up touches all: no page is written to the log in full for the first time afterwards. */
+export const STORAGE_ACCOUNTS = 200;
+
+const STORED: readonly CallName[] = [
+  "bare-update",
+  "bare-insert",
+  "hand-written",
+  "increment",
+  "insert",
+  "compare-and-set",
+  "once",
+  "replay",
+  "batch-100",
+];
+const KEEPS_NOTHING = new Set<CallName>(["bare-update", "bare-insert", "replay"]);
+
+export async function storageCosts(
+  engine: Engine,
+  subject: Subject,
+  operations: number,
+): Promise<StorageCost[]> {
+  const costs: StorageCost[] = [];
+  await engine.checkpoint();
+  await repeat(subject.calls["bare-update"], STORAGE_ACCOUNTS);
+  for (const name of STORED) {
+    const ledger = name === "hand-written" ? "hand-written" : "opledger";
+    const bytesBefore = await engine.ledgerBytes(ledger);
+    const logBefore = await engine.logBytes();
+    await repeat(subject.calls[name], operations / operationsOf(name));
+    const logBytes = ((await engine.logBytes()) - logBefore) / operations;
+    const ledgerBytes = ((await engine.ledgerBytes(ledger)) - bytesBefore) / operations;
+    costs.push({ name, logBytes, ...(!KEEPS_NOTHING.has(name) && { ledgerBytes }) });
+  }
+  return costs;
+}
+
+async function repeat(call: Call, times: number): Promise<void> {
+  for (let done = 0; done < times; done += 1) await call();
+}

@@ -1,0 +1,177 @@
+/**
+ * npm run bench [-- --quick] [--json FILE] [--engine postgres] [--strict]
+ *
+ * Ratios of opledger to what it replaces, all from one run. Progress goes to stderr, the tables to stdout. A missed
+ * target is no failure, since the machine may be busy, unless `--strict`.
+ */
+import { writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { startProxyProcess } from "../test/proxy/spawn.js";
+import { clientCpu, countRoundTrips, STORAGE_ACCOUNTS, type StorageCost, storageCosts } from "./costs.js";
+import { latencies, type Round, ratioOf, throughputs, warmUp } from "./measure.js";
+import {
+  CPU_MICROSECONDS_MAX,
+  FULL,
+  MANY_CONNECTIONS,
+  NETWORK_MS,
+  ONCE_ROUND_TRIPS_MAX,
+  type Pace,
+  PLAN,
+  QUICK,
+} from "./plan.js";
+import { startPostgresEngine } from "./postgres.js";
+import { type Measure, markdown, measure, missed, type Report, reportRow } from "./report.js";
+import type { CallName, Engine, OpenOptions, Subject } from "./subject.js";
+
+/** Further engines and clients: one function each. */
+const ENGINES: Readonly<Record<string, () => Promise<Engine>>> = { postgres: startPostgresEngine };
+
+/** Of which each row finds its own by connections and network. */
+interface Found {
+  readonly rounds: ReadonlyMap<string, readonly Round[]>;
+  readonly roundTrips: ReadonlyMap<CallName, number>;
+  readonly measures: readonly Measure[];
+}
+
+const startedAt = performance.now();
+
+function progress(text: string): void {
+  console.error(`${((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${text}`);
+}
+
+function setting(connections: number, networkMs: number): string {
+  return `${connections}/${networkMs}`;
+}
+
+async function using<T>(
+  engine: Engine,
+  options: OpenOptions,
+  use: (subject: Subject) => Promise<T>,
+): Promise<T> {
+  const subject = await engine.open(options);
+  try {
+    return await use(subject);
+  } finally {
+    await subject.close();
+  }
+}
+
+async function measureAll(engine: Engine, pace: Pace): Promise<Found> {
+  const rounds = new Map<string, readonly Round[]>();
+  const measures: Measure[] = [];
+  await using(engine, { connections: 1 }, async (subject) => {
+    progress("one connection: warm-up");
+    await warmUp(subject, 1, pace.warmUpMs);
+    progress("one connection: latency");
+    rounds.set(setting(1, 0), await latencies(subject, pace.latency));
+    progress("one connection: CPU of the client");
+    measures.push(...(await cpuMeasures(subject, pace)));
+  });
+  await using(engine, { connections: MANY_CONNECTIONS }, async (subject) => {
+    progress(`${MANY_CONNECTIONS} connections: warm-up`);
+    await warmUp(subject, MANY_CONNECTIONS, pace.warmUpMs);
+    progress(`${MANY_CONNECTIONS} connections: throughput`);
+    const found = await throughputs(subject, MANY_CONNECTIONS, pace.throughput);
+    rounds.set(setting(MANY_CONNECTIONS, 0), found);
+  });
+  const { host, port, protocol } = engine;
+  const proxy = await startProxyProcess({ host, port }, { delayMs: NETWORK_MS / 2, protocol });
+  const roundTrips = await using(engine, { connections: 1, through: proxy }, async (subject) => {
+    progress(`${NETWORK_MS} ms of network: warm-up, round trips`);
+    await warmUp(subject, 1, pace.warmUpMs);
+    const counted = await countRoundTrips(subject, proxy);
+    progress(`${NETWORK_MS} ms of network: latency`);
+    rounds.set(setting(1, NETWORK_MS), await latencies(subject, pace.network));
+    return counted;
+  }).finally(() => proxy.close());
+  progress("storage");
+  const stored = await using(engine, { connections: 1, accounts: STORAGE_ACCOUNTS }, (subject) =>
+    storageCosts(engine, subject, pace.stored),
+  );
+  measures.push(onceMeasure(roundTrips), ...storageMeasures(stored));
+  return { rounds, roundTrips, measures };
+}
+
+async function cpuMeasures(subject: Subject, pace: Pace): Promise<Measure[]> {
+  const costs = await clientCpu(subject, pace.cpu);
+  return costs.map(({ name, baseline, extra }) =>
+    measure({
+      name: "client-cpu",
+      of: name,
+      baseline,
+      unit: "µs",
+      value: extra,
+      target: { atMost: CPU_MICROSECONDS_MAX },
+    }),
+  );
+}
+
+function onceMeasure(roundTrips: ReadonlyMap<CallName, number>): Measure {
+  return measure({
+    name: "round-trips-beside-the-work",
+    of: "once",
+    unit: "",
+    value: (roundTrips.get("once") ?? Number.NaN) - 1,
+    target: { atMost: ONCE_ROUND_TRIPS_MAX },
+  });
+}
+
+function storageMeasures(costs: readonly StorageCost[]): Measure[] {
+  const bare = costs.find(({ name }) => name === "bare-update")?.logBytes ?? Number.NaN;
+  return [
+    ...costs.flatMap(({ name: of, ledgerBytes: value }) =>
+      value === undefined ? [] : [measure({ name: "ledger-bytes", of, unit: "B/operation", value })],
+    ),
+    ...costs.map(({ name: of, logBytes: value }) =>
+      measure({ name: "log-bytes", of, unit: "B/operation", value }),
+    ),
+    ...costs.map(({ name: of, logBytes }) =>
+      measure({ name: "log-ratio", of, baseline: "bare-update", unit: "×", value: logBytes / bare }),
+    ),
+  ];
+}
+
+async function run(engine: Engine, mode: Report["mode"]): Promise<Report> {
+  const { name, client, version, durability } = engine;
+  progress(`${name} ${version}: ${durability}`);
+  const { rounds, roundTrips, measures } = await measureAll(engine, mode === "quick" ? QUICK : FULL);
+  return {
+    mode,
+    engine: name,
+    client,
+    version,
+    durability,
+    node: process.versions.node,
+    cores: availableParallelism(),
+    seconds: (performance.now() - startedAt) / 1000,
+    rows: PLAN.map((row) => {
+      const own = rounds.get(setting(row.connections, row.networkMs)) ?? [];
+      const trips = roundTrips.get(row.name) ?? Number.NaN;
+      return reportRow(row, { engine: name, client }, ratioOf(row, own), trips);
+    }),
+    measures,
+  };
+}
+
+const { values } = parseArgs({
+  options: {
+    engine: { type: "string", default: "postgres" },
+    json: { type: "string" },
+    quick: { type: "boolean", default: false },
+    strict: { type: "boolean", default: false },
+  },
+});
+const start = ENGINES[values.engine];
+if (start === undefined) throw new TypeError(`--engine must be one of ${Object.keys(ENGINES).join(", ")}`);
+progress(`starting ${values.engine}`);
+const engine = await start();
+try {
+  const report = await run(engine, values.quick ? "quick" : "full");
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
+  console.log(markdown(report));
+  if (values.strict && missed(report).length > 0) process.exitCode = 1;
+} finally {
+  await engine.close();
+  progress("done");
+}

@@ -1,0 +1,88 @@
+import { AGAIN, type Contestant, type PlannedRow } from "./plan.js";
+import { median, type Spread, shuffled, spread } from "./statistics.js";
+import { CALL_NAMES, type Call, operationsOf, type Subject } from "./subject.js";
+
+/** One number per contestant, of one round: a latency in milliseconds, or calls per second. */
+export type Round = ReadonlyMap<Contestant, number>;
+
+const CONTESTANTS: readonly Contestant[] = [AGAIN, ...CALL_NAMES];
+
+function callOf({ calls }: Subject, contestant: Contestant): Call {
+  return calls[contestant === AGAIN ? "bare-update" : contestant];
+}
+
+/**
+ * Median latencies of one caller. The contestants take turns call by call, in a new order each time, so that a slow
+ * disk or a busy neighbour meets all of them alike.
+ */
+export async function latencies(
+  subject: Subject,
+  { rounds, roundMs }: { readonly rounds: number; readonly roundMs: number },
+): Promise<Round[]> {
+  const found: Round[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const times = new Map<Contestant, number[]>(CONTESTANTS.map((each) => [each, []]));
+    const endsAt = performance.now() + roundMs;
+    do {
+      for (const each of shuffled(CONTESTANTS)) {
+        const call = callOf(subject, each);
+        const startedAt = performance.now();
+        await call();
+        times.get(each)?.push(performance.now() - startedAt);
+      }
+    } while (performance.now() < endsAt);
+    found.push(new Map([...times].map(([each, taken]) => [each, median(taken)])));
+  }
+  return found;
+}
+
+/** Calls per second of many callers at once. Each round gives every contestant one block, in a new order. */
+export async function throughputs(
+  subject: Subject,
+  callers: number,
+  { rounds, blockMs }: { readonly rounds: number; readonly blockMs: number },
+): Promise<Round[]> {
+  const found: Round[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const rates = new Map<Contestant, number>();
+    for (const each of shuffled(CONTESTANTS)) {
+      rates.set(each, await rate(callOf(subject, each), callers, blockMs));
+    }
+    found.push(rates);
+  }
+  return found;
+}
+
+async function rate(call: Call, callers: number, blockMs: number): Promise<number> {
+  const startedAt = performance.now();
+  let calls = 0;
+  const caller = async (): Promise<void> => {
+    while (performance.now() - startedAt < blockMs) {
+      await call();
+      calls += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, caller));
+  return calls / (performance.now() - startedAt);
+}
+
+/** Enough calls of everything for the client to be compiled, the statements prepared and their plans settled. */
+export async function warmUp(subject: Subject, callers: number, ms: number): Promise<void> {
+  const shareMs = ms / CALL_NAMES.length;
+  for (const name of CALL_NAMES) await rate(subject.calls[name], callers, shareMs);
+}
+
+/** The row's ratio in each round, and what the rounds together say. */
+export function ratioOf(row: PlannedRow, rounds: readonly Round[]): Spread {
+  const measured: Contestant = row.name === row.baseline ? AGAIN : row.name;
+  const operations = operationsOf(row.name) / operationsOf(row.baseline);
+  return spread(
+    rounds.map((round) => {
+      const own = round.get(measured) ?? Number.NaN;
+      const baseline = round.get(row.baseline) ?? Number.NaN;
+      if (row.metric === "p50") return own / baseline;
+      // A single caller's rounds hold latencies, of which throughput is the inverse.
+      return operations * (row.connections === 1 ? baseline / own : own / baseline);
+    }),
+  );
+}

@@ -1,0 +1,53 @@
+import { createLedger, type PgTransaction } from "opledger/pg";
+import pg from "pg";
+import type { BareValues, Driver } from "./subject.js";
+
+const SQL = {
+  update: "UPDATE accounts SET balance = balance + $1 WHERE id = $2",
+  insert: "INSERT INTO payments (id, account, amount, note) VALUES ($1, $2, $3, $4)",
+  versioned: "UPDATE accounts SET status = $1, version = version + 1 WHERE id = $2 AND version = $3",
+  select: "SELECT id, balance, status, version FROM accounts WHERE id = $1",
+  claim: "INSERT INTO hand_ledger (key, created_at) VALUES ($1, now())",
+  returning:
+    "UPDATE accounts SET balance = balance + $1 WHERE id = $2 RETURNING id, balance, status, version",
+  complete: "UPDATE hand_ledger SET result = $1 WHERE key = $2",
+} as const;
+
+/** Named on both sides: what is compared is the ledger, not the parser. */
+function query(name: keyof typeof SQL, values: readonly unknown[]): pg.QueryConfig {
+  return { name: `bench_${name}`, text: SQL[name], values: [...values] };
+}
+
+export function pgDriver(connectionString: string, connections: number): Driver<PgTransaction> {
+  const pool = new pg.Pool({ connectionString, max: connections, idleTimeoutMillis: 0 });
+  const ledger = createLedger(pool);
+  return {
+    ledger,
+    async bare<K extends keyof BareValues>(kind: K, values: BareValues[K]): Promise<number> {
+      return (await pool.query(query(kind, values))).rowCount ?? 0;
+    },
+    handWritten: (key, amount, account) => handWritten(pool, key, amount, account),
+    async once(operation, amount, account) {
+      const work = async (tx: PgTransaction): Promise<unknown> =>
+        (await tx.query(query("returning", [amount, account]))).rows[0];
+      return (await ledger.once(operation, work)).status;
+    },
+    close: () => pool.end(),
+  };
+}
+
+async function handWritten(pool: pg.Pool, key: string, amount: number, account: number): Promise<number> {
+  const client = await pool.connect();
+  try {
+    await client.query("BEGIN");
+    await client.query(query("claim", [key]));
+    const { rows } = await client.query(query("returning", [amount, account]));
+    await client.query(query("complete", [JSON.stringify(rows[0]), key]));
+    await client.query("COMMIT");
+    client.release();
+    return rows.length;
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
+}

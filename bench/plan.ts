@@ -1,0 +1,127 @@
+import type { CallName } from "./subject.js";
+
+/** The bare write a second time, under another name: its ratio to the first shows what noise alone does. */
+export const AGAIN = "bare-update-again";
+export type Contestant = CallName | typeof AGAIN;
+
+/**
+ * What a ratio is made of:
+ * - `p50`: median latency of the row ÷ that of its baseline; lower is better
+ * - `throughput`: operations per second of the row ÷ those of its baseline; higher is better
+ */
+export type Metric = "p50" | "throughput";
+export type Target = { readonly atMost: number } | { readonly atLeast: number };
+
+export interface PlannedRow {
+  readonly name: CallName;
+  readonly baseline: CallName;
+  readonly connections: number;
+  readonly networkMs: number;
+  readonly metric: Metric;
+  readonly target?: Target;
+}
+
+/** The bound writes, each with the bare write of the same shape. */
+const BOUND = [
+  ["increment", "bare-update"],
+  ["insert", "bare-insert"],
+  ["compare-and-set", "bare-update-versioned"],
+] as const;
+
+export const MANY_CONNECTIONS = 16;
+export const NETWORK_MS = 1;
+
+type Pairing = readonly [name: CallName, baseline: CallName, target?: Target];
+
+function rows(connections: number, networkMs: number, pairings: readonly Pairing[]): PlannedRow[] {
+  return pairings.map(([name, baseline, target]) => ({
+    name,
+    baseline,
+    connections,
+    networkMs,
+    // A batch is judged by what one of its operations takes, however many calls run at a time.
+    metric: connections > 1 || name === "batch-100" ? "throughput" : "p50",
+    ...(target !== undefined && { target }),
+  }));
+}
+
+function bound(toBare: Target, toHandWritten: Target): Pairing[] {
+  return [
+    ...BOUND.map(([name, bare]): Pairing => [name, bare, toBare]),
+    ...BOUND.map(([name]): Pairing => [name, "hand-written", toHandWritten]),
+  ];
+}
+
+const FLOOR: readonly Pairing[] = [
+  ["bare-update", "bare-update"],
+  ["hand-written", "bare-update"],
+];
+const BATCH: Pairing = ["batch-100", "bare-update", { atLeast: 2 }];
+
+/** Every row of the report. A target on throughput becomes its inverse where the row tells latency. */
+export const PLAN: readonly PlannedRow[] = [
+  ...rows(1, 0, [
+    ...FLOOR,
+    ...bound({ atMost: 1.6 }, { atMost: 1 / 1.8 }),
+    ["once", "bare-update"],
+    ["once", "hand-written", { atMost: 1 }],
+    ["replay", "pk-select", { atMost: 1.1 }],
+    ["replay-once", "pk-select"],
+    BATCH,
+  ]),
+  ...rows(MANY_CONNECTIONS, 0, [
+    ...FLOOR,
+    ...bound({ atLeast: 0.5 }, { atLeast: 1.8 }),
+    ["once", "bare-update"],
+    ["once", "hand-written", { atLeast: 1 }],
+    ["replay", "pk-select"],
+    ["replay-once", "pk-select"],
+    BATCH,
+  ]),
+  ...rows(1, NETWORK_MS, [
+    ...FLOOR,
+    ...bound({ atMost: 1.15 }, { atMost: 1 / 3 }),
+    ["once", "bare-update"],
+    ["once", "hand-written", { atMost: 1 }],
+    ["replay", "pk-select", { atMost: 1.1 }],
+    ["replay-once", "pk-select"],
+    BATCH,
+  ]),
+];
+
+export const CPU_PAIRS: readonly (readonly [CallName, CallName])[] = BOUND;
+export const CPU_MICROSECONDS_MAX = 60;
+export const ONCE_ROUND_TRIPS_MAX = 3;
+
+export function meets(value: number, target: Target): boolean {
+  return "atMost" in target ? value <= target.atMost : value >= target.atLeast;
+}
+
+/** How long each part runs. Times and not counts, so that a slow machine gets fewer samples instead of a longer run. */
+export interface Pace {
+  readonly warmUpMs: number;
+  readonly latency: { readonly rounds: number; readonly roundMs: number };
+  readonly network: { readonly rounds: number; readonly roundMs: number };
+  readonly throughput: { readonly rounds: number; readonly blockMs: number };
+  readonly cpu: { readonly rounds: number; readonly blockMs: number };
+  /** Operations per kind whose bytes are counted. */
+  readonly stored: number;
+}
+
+export const FULL: Pace = {
+  warmUpMs: 4_000,
+  latency: { rounds: 20, roundMs: 2_000 },
+  network: { rounds: 15, roundMs: 2_500 },
+  throughput: { rounds: 20, blockMs: 400 },
+  cpu: { rounds: 15, blockMs: 150 },
+  stored: 2_000,
+};
+
+export const QUICK: Pace = {
+  warmUpMs: 1_200,
+  latency: { rounds: 8, roundMs: 900 },
+  network: { rounds: 8, roundMs: 900 },
+  throughput: { rounds: 6, blockMs: 170 },
+  cpu: { rounds: 6, blockMs: 100 },
+  stored: 300,
+};

@@ -1,0 +1,83 @@
+import type { Ledger, OperationRef } from "opledger";
+
+/** Everything that is measured. The issue's names, and further ones that serve as baselines. */
+export const CALL_NAMES = [
+  "bare-update",
+  "bare-insert",
+  "bare-update-versioned",
+  "pk-select",
+  "hand-written",
+  "increment",
+  "insert",
+  "compare-and-set",
+  "once",
+  "replay",
+  "replay-once",
+  "batch-100",
+] as const;
+export type CallName = (typeof CALL_NAMES)[number];
+
+export const BATCH = 100;
+
+/** Operations that one call makes. */
+export function operationsOf(name: CallName): number {
+  return name === "batch-100" ? BATCH : 1;
+}
+
+export type Call = () => Promise<void>;
+
+/** The writes without any ledger, in the order of their placeholders. */
+export interface BareValues {
+  readonly update: readonly [amount: number, account: number];
+  readonly insert: readonly [id: string, account: number, amount: number, note: string];
+  readonly versioned: readonly [status: string, account: number, version: number];
+  readonly select: readonly [account: number];
+}
+
+/** One client of one engine: all that a further one has to bring to be measured. */
+export interface Driver<Tx> {
+  readonly ledger: Ledger<Tx>;
+  /** Runs one prepared statement in a transaction of its own; returns how many rows it changed or found. */
+  bare<K extends keyof BareValues>(kind: K, values: BareValues[K]): Promise<number>;
+  /** BEGIN, INSERT into a ledger, UPDATE, UPDATE of the ledger with the result, COMMIT. */
+  handWritten(key: string, amount: number, account: number): Promise<number>;
+  /** `once` around the statement of {@link bare} `update`. */
+  once(operation: OperationRef, amount: number, account: number): Promise<"executed" | "replayed">;
+  close(): Promise<void>;
+}
+
+/** A driver turned into calls, ready to be measured. */
+export interface Subject {
+  readonly calls: Readonly<Record<CallName, Call>>;
+  /** Makes the operations that the replays repeat. */
+  prepare(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  readonly connections: number;
+  /** Where to connect instead of to the server itself. */
+  readonly through?: { readonly host: string; readonly port: number };
+  /** How many different rows the calls go round; all of them unless given. */
+  readonly accounts?: number;
+}
+
+/** A server with the tables to measure on, and what it knows about its own storage. */
+export interface Engine {
+  readonly name: string;
+  readonly client: string;
+  readonly version: string;
+  /** The settings that decide what a commit costs, as the server reports them. */
+  readonly durability: string;
+  readonly host: string;
+  readonly port: number;
+  readonly protocol: "postgres" | "mysql";
+  open(options: OpenOptions): Promise<Subject>;
+  /** Writes dirty pages out, so that no checkpoint falls into what is measured next. */
+  checkpoint(): Promise<void>;
+  /** Bytes of redo log written since the server exists. */
+  logBytes(): Promise<number>;
+  /** Bytes of a ledger's table and indexes. */
+  ledgerBytes(ledger: "opledger" | "hand-written"): Promise<number>;
+  close(): Promise<void>;
+}
