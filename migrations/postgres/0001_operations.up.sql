@@ -11,7 +11,9 @@ CREATE TABLE "public"."opledger_operations" (
   created_at  timestamptz NOT NULL,
   expires_at  timestamptz NOT NULL,
   CONSTRAINT "opledger_operations_state_check" CHECK (state BETWEEN 0 AND 2)
-);
+)
+-- Statistics of a ledger that was still small make prepared plans scan it, until they are gathered anew; so not before it has grown.
+WITH (autovacuum_analyze_threshold = 10000);
 
 -- Rows arrive in the order of their expiry, nearly, so a few kilobytes of block ranges find the expired ones.
 CREATE INDEX "opledger_operations_expires_at_idx" ON "public"."opledger_operations"

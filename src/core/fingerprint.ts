@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import canonicalize from "canonicalize";
 import { InvalidOperationError, type OperationSummary } from "./errors.js";
 import { toTagged, UnencodableError } from "./tagged.js";
@@ -24,10 +24,9 @@ export function fingerprint(
   write?: FingerprintedWrite,
   operation?: OperationSummary,
 ): Buffer {
-  const hash = createHash("sha256");
-  if (write !== undefined) hash.update(`{"$write":${JSON.stringify([write.verb, write.table])}}`);
-  if (payload !== undefined) hash.update(canonicalForm(payload, operation));
-  return hash.digest();
+  const prefix = write === undefined ? "" : `{"$write":${JSON.stringify([write.verb, write.table])}}`;
+  const form = payload === undefined ? "" : canonicalForm(payload, operation);
+  return hash("sha256", prefix + form, "buffer");
 }
 
 /** The text that {@link fingerprint} hashes; for tests and for other languages that must agree. */

@@ -1,4 +1,4 @@
-import { createHash, randomFillSync } from "node:crypto";
+import { hash, randomFillSync } from "node:crypto";
 import { InvalidOperationError, type OperationSummary } from "./errors.js";
 
 /** One logical intent: who (`scope`), what (`operation`), which (`key`), with what (`payload`). */
@@ -86,13 +86,14 @@ function invalid(part: string, problem: string): InvalidOperationError {
  * which keeps the ledger's index hot at its right edge. The key's own time wins over `issuedAt`.
  */
 function operationId(scope: string, operation: string, key: string, issuedAt: Date | undefined): string {
-  const hash = createHash("sha256");
-  const length = Buffer.allocUnsafe(4);
-  for (const part of [scope, operation, key]) {
-    length.writeUInt32BE(Buffer.byteLength(part));
-    hash.update(length).update(part, "utf8");
+  const sizes = [Buffer.byteLength(scope), Buffer.byteLength(operation), Buffer.byteLength(key)] as const;
+  const parts = Buffer.allocUnsafe(12 + sizes[0] + sizes[1] + sizes[2]);
+  let at = 0;
+  for (const [index, part] of [scope, operation, key].entries()) {
+    at = parts.writeUInt32BE(sizes[index] ?? 0, at);
+    at += parts.write(part, at, "utf8");
   }
-  const digest = hash.digest("hex");
+  const digest = hash("sha256", parts, "hex");
   const time = timeOf(key) ?? checkedTime(issuedAt);
   return time === undefined ? digest.slice(0, 32) : time + digest.slice(0, 20);
 }
@@ -121,6 +122,11 @@ function hexTime(time: number): string {
   return time.toString(16).padStart(12, "0");
 }
 
+/** Random bytes drawn from the system in bulk, since each draw costs more than a key. */
+const ENTROPY_BYTES = 16 * 256;
+const entropy = Buffer.allocUnsafeSlow(ENTROPY_BYTES);
+let entropyUsed = ENTROPY_BYTES;
+
 /**
  * A new idempotency key: a UUIDv7, so that the ledger's index grows at its right edge. Make it once per intent and
  * keep it with the request, so that every retry sends the same one.
@@ -128,10 +134,14 @@ function hexTime(time: number): string {
  * @see https://www.rfc-editor.org/rfc/rfc9562#section-5.7
  */
 export function newKey(): string {
-  const bytes = randomFillSync(Buffer.allocUnsafe(16));
-  bytes.writeUIntBE(Date.now(), 0, 6);
-  bytes.writeUInt8(((bytes[6] ?? 0) & 0x0f) | 0x70, 6);
-  bytes.writeUInt8(((bytes[8] ?? 0) & 0x3f) | 0x80, 8);
-  const hex = bytes.toString("hex");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  if (entropyUsed + 10 > ENTROPY_BYTES) {
+    randomFillSync(entropy);
+    entropyUsed = 0;
+  }
+  entropy.writeUInt8(((entropy[entropyUsed] ?? 0) & 0x0f) | 0x70, entropyUsed);
+  entropy.writeUInt8(((entropy[entropyUsed + 2] ?? 0) & 0x3f) | 0x80, entropyUsed + 2);
+  const time = hexTime(Date.now());
+  const random = entropy.toString("hex", entropyUsed, entropyUsed + 10);
+  entropyUsed += 10;
+  return `${time.slice(0, 8)}-${time.slice(8)}-${random.slice(0, 4)}-${random.slice(4, 8)}-${random.slice(8)}`;
 }

@@ -30,6 +30,7 @@ export interface PgPoolClientLike extends PgClientLike {
 
 export interface PgPoolLike {
   readonly totalCount: number;
+  readonly idleCount: number;
   connect(): Promise<PgPoolClientLike>;
 }
 

@@ -26,7 +26,6 @@ import {
   noteLoss,
   noteReplan,
   pgFailure,
-  ResponseTimeout,
   sqlState,
   survive,
   Unavailable,
@@ -111,17 +110,14 @@ class Sender {
   }
 }
 
-/** Waits for an answer, but not for ever: a connection that stays silent is cut, so that its answer cannot come late. */
+/**
+ * Waits for an answer, but not for ever: a connection that stays silent is cut, which fails the query, and its answer
+ * cannot come late.
+ */
 async function answered<T>(client: PgClientLike, answer: Promise<T>, timeoutMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new ResponseTimeout(timeoutMs));
-      cut(client);
-    }, timeoutMs);
-  });
+  const timer = setTimeout(cut, timeoutMs, client);
   try {
-    return await Promise.race([answer, late]);
+    return await answer;
   } finally {
     clearTimeout(timer);
   }
@@ -361,18 +357,20 @@ async function locked(mutex: Mutex, waitMs: number): Promise<() => void> {
 /** A pool without a timeout of its own would wait for ever. */
 async function connect(pool: PgPoolLike, acquireMs: number): Promise<PgPoolClientLike> {
   const connecting = pool.connect();
+  let late = false;
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, acquireMs, undefined);
+  const expiry = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      late = true;
+      reject(new Error(`no connection within ${acquireMs} ms`));
+    }, acquireMs);
   });
   try {
-    const client = await Promise.race([connecting, late]);
-    if (client !== undefined) return client;
+    return await (pool.idleCount > 0 ? connecting : Promise.race([connecting, expiry]));
   } catch (error) {
+    if (late) connecting.then((client) => client.release()).catch(() => {});
     throw new Unavailable("no connection", { cause: error });
   } finally {
     clearTimeout(timer);
   }
-  connecting.then((client) => client.release()).catch(() => {});
-  throw new Unavailable(`no connection within ${acquireMs} ms`);
 }

@@ -9,13 +9,6 @@ export class CommitLost extends Error {
   }
 }
 
-/** The server did not answer in time, and the connection was cut. */
-export class ResponseTimeout extends Error {
-  constructor(readonly timeoutMs: number) {
-    super(`the server did not answer within ${timeoutMs} ms`);
-  }
-}
-
 /** No connection was to be had; nothing was sent. */
 export class Unavailable extends Error {}
 
@@ -81,13 +74,7 @@ export function isConnectionLoss(error: unknown): boolean {
     cause instanceof Error && depth < CAUSES_MAX;
     cause = cause.cause, depth++
   ) {
-    if (
-      cause instanceof ResponseTimeout ||
-      cause instanceof CommitLost ||
-      cause instanceof ConnectionLost ||
-      losses.has(cause)
-    )
-      return true;
+    if (cause instanceof CommitLost || cause instanceof ConnectionLost || losses.has(cause)) return true;
     if (SHUTDOWN.test(sqlState(cause) ?? "")) return true;
   }
   return false;

@@ -54,7 +54,7 @@ type PgQueryClass = new (
 interface PgConnection {
   readonly parsedStatements: Record<string, string>;
   readonly submittedNamedStatements?: Record<string, string>;
-  readonly stream: { cork?(): void; uncork?(): void };
+  readonly stream: { write(message: Buffer): boolean };
   parse(query: object): void;
   sync(): void;
   on(event: "parseComplete", listener: () => void): void;
@@ -108,6 +108,8 @@ class Batch {
   /** The named statements parsed in this batch, in the order of their Parse messages. */
   readonly #parsed: PgQuery[] = [];
   #parsesDone = 0;
+  /** Why a query could not be put into messages, such as a value that has no text form. */
+  #refusal: Error | undefined;
   #current = 0;
   /** The client replaces it where it has a `query_timeout` to clear. */
   callback: (error: Error | null, results?: PgResult[]) => void;
@@ -124,6 +126,7 @@ class Batch {
     this.#queries = configs.map((config) => {
       const query = new Query({ ...config, queryMode: "extended" }, undefined, (error, result) => {
         if (error === null) this.#results.push(result);
+        else this.#refusal ??= error;
       });
       if (query._result !== undefined) query._result._types ??= types;
       return query;
@@ -135,27 +138,28 @@ class Batch {
       this.#parsesDone += 1;
     };
     let submitting: PgQuery | undefined;
+    // One write for all messages: as many small ones would cost as many system calls' worth of work.
+    const messages: Buffer[] = [];
+    const stream = { writable: true, write: (message: Buffer) => messages.push(message) > 0 };
     const unsynced = Object.create(connection, {
+      stream: { value: stream },
       sync: { value: () => {} },
       parse: {
         value: (query: object) => {
           if (submitting !== undefined) this.#parsed.push(submitting);
-          connection.parse(query);
+          connection.parse.call(unsynced, query);
         },
       },
     }) as PgConnection;
     connection.on("parseComplete", parseDone);
     this.#finished = () => connection.removeListener("parseComplete", parseDone);
-    connection.stream.cork?.();
-    try {
-      for (submitting of this.#queries) {
-        const refused = submitting.submit(unsynced);
-        if (refused !== null) return refused;
-      }
-      connection.sync();
-    } finally {
-      connection.stream.uncork?.();
+    for (submitting of this.#queries) {
+      const refused = submitting.submit(unsynced) ?? this.#refusal;
+      // Nothing was written yet, so the connection is as it was.
+      if (refused !== undefined) return refused;
     }
+    connection.sync.call(unsynced);
+    connection.stream.write(Buffer.concat(messages));
     return null;
   }
 

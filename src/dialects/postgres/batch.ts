@@ -45,8 +45,7 @@ export function batchSql(ledger: string, entries: readonly BatchEntry[], redact:
   const parts =
     write.verb === "insert" ? insertParts(write, table, redact) : incrementParts(write, table, redact);
   return `
-WITH guard AS MATERIALIZED (SELECT set_config('lock_timeout', $2::text, true) AS set),
-input AS MATERIALIZED (
+WITH input AS MATERIALIZED (
   SELECT entry.position, entry.id, entry.scope, entry.operation, entry.key, decode(entry.fingerprint, 'hex') AS fingerprint,
     entry.retention_ms, json_populate_record(NULL::${table}, entry.given) AS given
   FROM json_to_recordset($1::json) AS entry
@@ -57,8 +56,8 @@ prior AS MATERIALIZED (
   FROM ${ledger} AS ledger WHERE ledger.id IN (SELECT input.id FROM input)
 ),
 todo AS MATERIALIZED (
-  SELECT input.* FROM input, guard
-  WHERE guard.set IS NOT NULL AND NOT EXISTS (SELECT FROM prior WHERE prior.id = input.id)
+  SELECT input.* FROM input
+  WHERE (SELECT set_config('lock_timeout', $2::text, true)) IS NOT NULL AND input.id <> ALL (ARRAY(SELECT prior.id FROM prior))
 ),
 ${parts.effects},
 record AS (
@@ -81,7 +80,7 @@ answer AS (
   FROM input LEFT JOIN record ON record.id = input.id LEFT JOIN prior ON prior.id = input.id
 )
 SELECT answer.position AS "opledger$position", answer.status AS "opledger$status",
-  convert_from(substring(answer.result FROM 2 FOR 1), 'UTF8') AS "opledger$effect", ${parts.columns}
+  get_byte(answer.result, 1) AS "opledger$effect", ${parts.columns}
 FROM answer LEFT JOIN LATERAL
   json_populate_record(NULL::${table}, convert_from(substring(answer.result FROM 3), 'UTF8')::json) AS stored ON true`;
 }

@@ -19,8 +19,9 @@ export interface PostgresDialectOptions {
 
 const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
 
+/** By the code of its letter. */
 const EFFECT_OF: Readonly<Record<string, Effect>> = Object.fromEntries(
-  Object.entries(EFFECT_LETTER).map(([effect, letter]) => [letter, effect as Effect]),
+  Object.entries(EFFECT_LETTER).map(([effect, letter]) => [letter.charCodeAt(0), effect as Effect]),
 );
 
 /** PostgreSQL 15 to 18. */
@@ -137,7 +138,8 @@ function readClaim({ rows: [row] }: ResultSet): Claim {
 
 function readAnswer(answer: Row | undefined): WriteAnswer {
   if (answer === undefined) return { status: "recheck" };
-  const { opledger$status: status, opledger$effect: letter, opledger$actual: actual, ...row } = answer;
+  const { opledger$status: said, opledger$effect: letter, ...row } = answer;
+  const [status, actual] = String(said).split(" ");
   switch (status) {
     case "executed":
     case "replayed":

@@ -16,7 +16,7 @@ interface Parts {
   readonly letter: string;
   /** What is recorded where `effect` returned no row, as an SQL expression of type bytea. */
   readonly otherwise?: string;
-  /** The answer where nothing was recorded: columns status and actual. */
+  /** The status where nothing was recorded, as an SQL expression; a version conflict names the actual version. */
   readonly miss: string;
 }
 
@@ -25,45 +25,44 @@ interface Parts {
  * write left. A concurrent duplicate fails on the ledger's index, which undoes the whole statement; run once more it
  * replays. The answer is rebuilt from the stored bytes on the first run and on every replay, so that both are typed
  * alike. The status `recheck` means that the snapshot showed a row which was then gone or changed: run it again.
+ *
+ * OFFSET 0 keeps the planner from pulling a subquery up, which would evaluate its expressions once per mention.
  */
 export function writeSql(ledger: string, write: Write, redact: boolean): string {
   const table = quotePath(write.table);
-  const parts = partsOf(write, table, redact);
-  const columns = write.returning?.map((column) => `stored.${quote(column)}`).join(", ") ?? "stored.*";
+  const { effect, letter, otherwise, miss } = partsOf(write, table, redact);
+  const columns =
+    write.returning?.map((column) => `(filled.stored).${quote(column)}`).join(", ") ?? "(filled.stored).*";
+  const recorded = `(SELECT ${rowBytes(letter, "effect", redact)} FROM effect)`;
   return `
-WITH guard AS MATERIALIZED (
-  SELECT set_config('lock_timeout', $6::text, true) AS set, set_config('opledger.effect', 'i', true) AS effect
-),
-prior AS (
+WITH prior AS (
   SELECT fingerprint, result, expires_at <= clock_timestamp() AS expired FROM ${ledger} WHERE id = $1::uuid
 ),
 effect AS (
-  ${parts.effect}
+  ${effect}
 ),
 record AS (
   INSERT INTO ${ledger} (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
   SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, done.result, clock_timestamp(),
     clock_timestamp() + $7::float8 * interval '1 millisecond'
-  FROM (SELECT coalesce((SELECT ${rowBytes(parts.letter, "effect", redact)} FROM effect), ${parts.otherwise ?? "NULL"}) AS result) AS done
-  WHERE done.result IS NOT NULL AND NOT EXISTS (SELECT FROM prior) AND (SELECT set FROM guard) IS NOT NULL
-    AND CASE WHEN octet_length(done.result) <= ${RESULT_BYTES_MAX} THEN true
-      ELSE CAST('${MARKER.resultTooLarge} ' || octet_length(done.result) AS boolean) END
+  FROM (SELECT ${otherwise === undefined ? recorded : `coalesce(${recorded}, ${otherwise})`} AS result OFFSET 0) AS done
+  WHERE NOT EXISTS (SELECT FROM prior) AND CASE WHEN octet_length(done.result) <= ${RESULT_BYTES_MAX} THEN true
+    WHEN done.result IS NULL THEN false ELSE CAST('${MARKER.resultTooLarge} ' || octet_length(done.result) AS boolean) END
   RETURNING result
 ),
 answer AS (
-  SELECT 'executed' AS status, result, NULL::text AS actual FROM record
-  UNION ALL
-  SELECT CASE WHEN expired THEN 'expired' WHEN fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END,
-    CASE WHEN fingerprint = $5::bytea AND NOT expired THEN result END, NULL
-  FROM prior
-  UNION ALL
-  SELECT miss.status, NULL, miss.actual FROM (${parts.miss}) AS miss
-  WHERE NOT EXISTS (SELECT FROM record) AND NOT EXISTS (SELECT FROM prior)
+  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN (${miss})
+      WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
+    CASE WHEN prior.fingerprint IS NULL THEN record.result
+      WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+  FROM (SELECT) AS one LEFT JOIN record ON true LEFT JOIN prior ON true
 )
-SELECT answer.status AS "opledger$status", answer.actual AS "opledger$actual",
-  convert_from(substring(answer.result FROM 2 FOR 1), 'UTF8') AS "opledger$effect", ${columns}
-FROM answer LEFT JOIN LATERAL
-  json_populate_record(NULL::${table}, convert_from(substring(answer.result FROM 3), 'UTF8')::json) AS stored ON true`;
+SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", ${columns}
+FROM (
+  SELECT answer.status, get_byte(answer.result, 1) AS letter,
+    json_populate_record(NULL::${table}, convert_from(substring(answer.result FROM 3), 'UTF8')::json) AS stored
+  FROM answer OFFSET 0
+) AS filled`;
 }
 
 /** The values that {@link writeSql} takes from the write, in the order of its placeholders. */
@@ -138,8 +137,10 @@ function partsOf(write: Write, table: string, redact: boolean): Parts {
   }
 }
 
-const UNCLAIMED = "NOT EXISTS (SELECT FROM prior) AND (SELECT set FROM guard) IS NOT NULL";
-const RECHECK = "SELECT 'recheck' AS status, NULL::text AS actual";
+/** Bounds the statement's own waits for locks, for as long as its transaction lasts; evaluated once, before any row is touched. */
+const BOUNDED = "(SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL";
+const UNCLAIMED = `NOT EXISTS (SELECT FROM prior) AND ${BOUNDED}`;
+const RECHECK = "'recheck'";
 
 function insertParts(
   write: Extract<Write, { verb: "insert" }>,
@@ -182,7 +183,8 @@ function upsertParts(
   const set = write.update.map((column) => `${quote(column)} = EXCLUDED.${quote(column)}`).join(", ");
   return {
     effect: `INSERT INTO ${table} AS target (${columns})
-  SELECT ${write.values.map(() => parameters.next()).join(", ")} WHERE ${UNCLAIMED}
+  SELECT ${write.values.map(() => parameters.next()).join(", ")}
+  WHERE ${UNCLAIMED} AND (SELECT set_config('opledger.effect', '${EFFECT_LETTER.inserted}', true)) IS NOT NULL
   ON CONFLICT (${write.conflict.map(quote).join(", ")}) DO UPDATE SET ${set}
   WHERE set_config('opledger.effect', '${EFFECT_LETTER.updated}', true) IS NOT NULL
   RETURNING ${returned}`,
@@ -211,9 +213,9 @@ function updateParts(
   );
   // The snapshot's version tells a final conflict from a race: at the expected version, somebody won just now,
   // and it may have been this very operation.
-  const miss = `SELECT CASE WHEN seen.version IS NULL THEN 'not-found' WHEN seen.version = ${expected} THEN 'recheck'
-      ELSE 'version-conflict' END AS status, seen.version::text AS actual
-    FROM (SELECT (SELECT target.${version} FROM ${table} AS target WHERE ${where}) AS version) AS seen`;
+  const miss = `SELECT coalesce(
+        (SELECT CASE WHEN target.${version} = ${expected} THEN 'recheck' ELSE 'version-conflict ' || target.${version} END
+         FROM ${table} AS target WHERE ${where}), 'not-found')`;
   return { ...parts, miss };
 }
 
@@ -223,8 +225,7 @@ function updatingParts(table: string, set: string, where: string, and: string, r
     effect: `UPDATE ${table} AS target SET ${set}
   WHERE ${where}${and} AND ${UNCLAIMED} RETURNING ${returned}`,
     letter: `'${EFFECT_LETTER.updated}'`,
-    miss: `SELECT CASE WHEN EXISTS (SELECT FROM ${table} AS target WHERE ${where}) THEN 'recheck' ELSE 'not-found' END
-      AS status, NULL::text AS actual`,
+    miss: `CASE WHEN EXISTS (SELECT FROM ${table} AS target WHERE ${where}) THEN 'recheck' ELSE 'not-found' END`,
   };
 }
 
@@ -244,7 +245,7 @@ export function rowBytes(
 }
 
 export function bytes(text: string): string {
-  return `decode('${FORMAT.row.toString(16).padStart(2, "0")}', 'hex') || convert_to(${text}, 'UTF8')`;
+  return `convert_to(chr(${FORMAT.row}) || ${text}, 'UTF8')`;
 }
 
 function equals(alias: string, where: Entries, parameters: Parameters): string {
