@@ -1,5 +1,5 @@
 import { type OperationSummary, ResultNotStorableError } from "./errors.js";
-import { ExactDecimal, fromTagged, type Json, toTagged, UnencodableError } from "./tagged.js";
+import { ExactDecimal, fromTagged, type Json, OversizeError, toTagged, UnencodableError } from "./tagged.js";
 
 /** The first byte of a stored result says how to read the rest. Formats are never reused. */
 export const FORMAT = {
@@ -28,25 +28,34 @@ export const DEFAULT_CODEC: CodecOptions = {
 export function encodeResult(value: unknown, options: CodecOptions, operation: OperationSummary): Buffer {
   let text = "";
   try {
-    if (value !== undefined)
-      text = JSON.stringify(redacted(toTagged(value, { collections: false }), options.redact));
+    const form = value === undefined ? undefined : toTagged(value, FORM);
+    if (form !== undefined) text = JSON.stringify(redacted(form, options.redact));
   } catch (error) {
-    if (!(error instanceof UnencodableError)) throw error;
-    throw new ResultNotStorableError(
-      `The result cannot be stored: it holds ${error.message}. The transaction was rolled back. ` +
-        "Return plain values (JSON, bigint, Date, Uint8Array, a decimal) from the work.",
-      { operation, cause: error },
-    );
+    if (error instanceof OversizeError) throw tooLarge("more", operation);
+    if (error instanceof UnencodableError) throw unencodable(error, operation);
+    throw error;
   }
   const bytes = Buffer.concat([Buffer.of(FORMAT.value), Buffer.from(text, "utf8")]);
-  if (bytes.length > RESULT_BYTES_MAX) {
-    throw new ResultNotStorableError(
-      `The result takes ${bytes.length} bytes and the ledger stores at most ${RESULT_BYTES_MAX}. ` +
-        "The transaction was rolled back. Return an id and keep the document in a table of your own.",
-      { operation },
-    );
-  }
+  if (bytes.length > RESULT_BYTES_MAX) throw tooLarge(`${bytes.length} bytes`, operation);
   return bytes;
+}
+
+const FORM = { collections: false, charactersMax: RESULT_BYTES_MAX } as const;
+
+function unencodable(cause: UnencodableError, operation: OperationSummary): ResultNotStorableError {
+  return new ResultNotStorableError(
+    `The result cannot be stored: it holds ${cause.message}. The transaction was rolled back. ` +
+      "Return plain values (JSON, bigint, Date, Uint8Array, a decimal) from the work.",
+    { operation, cause },
+  );
+}
+
+function tooLarge(size: string, operation: OperationSummary): ResultNotStorableError {
+  return new ResultNotStorableError(
+    `The result takes ${size}, and the ledger stores at most ${RESULT_BYTES_MAX} bytes. The transaction was rolled back. ` +
+      "Return an id and keep the document in a table of your own.",
+    { operation },
+  );
 }
 
 /** @throws {RangeError} the bytes were written by a later version of opledger */
@@ -67,8 +76,9 @@ function redacted(form: Json, names: ReadonlySet<string>): Json {
   if (Array.isArray(form)) return form.map((entry) => redacted(entry, names));
   const kept: Record<string, Json> = Object.create(null);
   for (const [key, entry] of Object.entries(form)) {
+    const tag = key.startsWith("$") && !key.startsWith("$$");
     const name = key.startsWith("$$") ? key.slice(1) : key;
-    kept[key] = names.has(name) ? null : redacted(entry, names);
+    kept[key] = !tag && names.has(name) ? null : redacted(entry, names);
   }
   return kept;
 }

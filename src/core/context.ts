@@ -150,7 +150,7 @@ export class Call<Tx> {
       case "conflict":
       case "lost":
         return new RolledBackError(
-          `Operation ${this.label} was rolled back ${this.#often} and nothing of it was kept. ${this.#whoRetries}`,
+          `Operation ${this.label} was rolled back${this.#often} and nothing of it was kept. ${this.#whoRetries}`,
           details,
         );
       case "duplicate":
@@ -202,7 +202,7 @@ export class Call<Tx> {
   }
 
   get #often(): string {
-    return this.attempts === 1 ? "" : `${this.attempts} times in a row`;
+    return this.attempts === 1 ? "" : ` ${this.attempts} times in a row`;
   }
 
   get #whoRetries(): string {

@@ -1,9 +1,9 @@
 import { hash } from "node:crypto";
 import canonicalize from "canonicalize";
 import { InvalidOperationError, type OperationSummary } from "./errors.js";
-import { toTagged, UnencodableError } from "./tagged.js";
+import { OversizeError, toTagged, UnencodableError } from "./tagged.js";
 
-/** A payload larger than this is refused: hashing it would stall every other request of the process. */
+/** A payload whose form is larger is refused: hashing it would stall every other request of the process. */
 export const PAYLOAD_BYTES_MAX: number = 16 * 1024 * 1024;
 
 /** The form of a bound write in its fingerprint; `$write` cannot be a user's key, since those are escaped. */
@@ -33,21 +33,23 @@ export function fingerprint(
 export function canonicalForm(payload: unknown, operation?: OperationSummary): string {
   let text: string | undefined;
   try {
-    text = canonicalize(toTagged(payload, { collections: true }));
+    text = canonicalize(toTagged(payload, { collections: true, charactersMax: PAYLOAD_BYTES_MAX }));
   } catch (error) {
-    if (!(error instanceof UnencodableError)) throw error;
-    throw new InvalidOperationError(
-      `The payload cannot be fingerprinted: it holds ${error.message}. Nothing was sent to the database. ` +
-        "Leave the value out, or pass an explicit `payload` of plain values that identify the request.",
-      { operation, cause: error },
-    );
+    if (error instanceof UnencodableError) throw unencodable(error, operation);
+    if (!(error instanceof OversizeError)) throw error;
   }
-  if (text === undefined || Buffer.byteLength(text) > PAYLOAD_BYTES_MAX) {
-    throw new InvalidOperationError(
-      `The payload is larger than ${PAYLOAD_BYTES_MAX} bytes. Nothing was sent to the database. ` +
-        "Pass an explicit `payload` that identifies the request, such as a hash of the document.",
-      { operation },
-    );
-  }
-  return text;
+  if (text !== undefined && Buffer.byteLength(text) <= PAYLOAD_BYTES_MAX) return text;
+  throw new InvalidOperationError(
+    `The payload is larger than ${PAYLOAD_BYTES_MAX} bytes. Nothing was sent to the database. ` +
+      "Pass an explicit `payload` that identifies the request, such as a hash of the document.",
+    { operation },
+  );
+}
+
+function unencodable(cause: UnencodableError, operation?: OperationSummary): InvalidOperationError {
+  return new InvalidOperationError(
+    `The payload cannot be fingerprinted: it holds ${cause.message}. Nothing was sent to the database. ` +
+      "Leave the value out, or pass an explicit `payload` of plain values that identify the request.",
+    { operation, cause },
+  );
 }

@@ -188,5 +188,8 @@ function incrementManyWrite(args: OperationRef & IncrementArgs): Write {
   if (Object.values(args.where).includes(null)) {
     throw new TypeError("incrementMany: `where` must not hold null, since rows are matched by equality");
   }
+  const shared = Object.keys(args.by).find((column) => column in args.where);
+  if (shared !== undefined)
+    throw new TypeError(`incrementMany: \`where\` and \`by\` share column "${shared}"`);
   return write;
 }

@@ -94,7 +94,8 @@ function operationId(scope: string, operation: string, key: string, issuedAt: Da
     at += parts.write(part, at, "utf8");
   }
   const digest = hash("sha256", parts, "hex");
-  const time = timeOf(key) ?? checkedTime(issuedAt);
+  const issued = checkedTime(issuedAt);
+  const time = timeOf(key) ?? issued;
   return time === undefined ? digest.slice(0, 32) : time + digest.slice(0, 20);
 }
 

@@ -1,3 +1,4 @@
+import { types } from "node:util";
 import canonicalize from "canonicalize";
 
 /**
@@ -29,19 +30,28 @@ export class UnencodableError extends Error {
   }
 }
 
+/** The form would take more characters than allowed, and was not built: shared references can make it astronomical. */
+export class OversizeError extends Error {}
+
 export interface TaggedOptions {
   /** Fingerprints accept Map and Set; stored results do not, since nobody expects JSON to give them back. */
   readonly collections: boolean;
+  readonly charactersMax: number;
 }
 
 interface Walk extends TaggedOptions {
   readonly open: Set<object>;
   readonly path: (string | number)[];
+  /** How many more characters the form may take. */
+  budget: number;
 }
 
-/** @throws {UnencodableError} the value, or something inside it, has no defined form */
+/**
+ * @throws {UnencodableError} the value, or something inside it, has no defined form
+ * @throws {OversizeError} the form would be longer than `charactersMax`
+ */
 export function toTagged(value: unknown, options: TaggedOptions): Json {
-  return encode(value, { ...options, open: new Set(), path: [] });
+  return encode(value, { ...options, open: new Set(), path: [], budget: options.charactersMax });
 }
 
 function refuse(reason: string, walk: Walk): never {
@@ -50,6 +60,8 @@ function refuse(reason: string, walk: Walk): never {
 }
 
 function encode(value: unknown, walk: Walk): Json {
+  walk.budget -= typeof value === "string" ? value.length + 2 : 2;
+  if (walk.budget < 0) throw new OversizeError(`more than ${walk.charactersMax} characters`);
   switch (typeof value) {
     case "string":
       if (!value.isWellFormed()) refuse("a string with a lone surrogate", walk);
@@ -70,7 +82,7 @@ function encode(value: unknown, walk: Walk): Json {
 
 function encodeObject(value: object, walk: Walk): Json {
   if (walk.open.has(value)) refuse("a circular reference", walk);
-  if (walk.path.length >= DEPTH_MAX) {
+  if (walk.open.size >= DEPTH_MAX) {
     throw new UnencodableError(`a value nested deeper than ${DEPTH_MAX} levels`, "$");
   }
   walk.open.add(value);
@@ -81,15 +93,16 @@ function encodeObject(value: object, walk: Walk): Json {
 
 function encodeOpened(value: object, walk: Walk): Json {
   if (Array.isArray(value)) return encodeList(value, walk);
-  if (value instanceof Date) {
+  // By type, not by class: values of another realm are as good.
+  if (types.isDate(value)) {
     if (Number.isNaN(value.getTime())) refuse("an invalid Date", walk);
     return { [TAG.date]: value.toISOString() };
   }
-  if (value instanceof Uint8Array) {
+  if (types.isUint8Array(value)) {
     return { [TAG.bytes]: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64") };
   }
-  if (value instanceof Map) return encodeMap(value, walk);
-  if (value instanceof Set) return encodeSet(value, walk);
+  if (types.isMap(value)) return encodeMap(value, walk);
+  if (types.isSet(value)) return encodeSet(value, walk);
   const decimal = decimalText(value);
   if (decimal !== undefined) {
     if (!/^-?\d/.test(decimal)) refuse(`the decimal ${decimal}`, walk);
@@ -101,6 +114,7 @@ function encodeOpened(value: object, walk: Walk): Json {
 }
 
 function encodeList(list: readonly unknown[], walk: Walk): Json[] {
+  if (Object.keys(list).length > list.length) refuse("a list with properties of its own", walk);
   const forms: Json[] = [];
   for (let index = 0; index < list.length; index++) {
     walk.path.push(index);
@@ -112,7 +126,12 @@ function encodeList(list: readonly unknown[], walk: Walk): Json[] {
 
 function encodeMap(map: ReadonlyMap<unknown, unknown>, walk: Walk): Json {
   if (!walk.collections) refuse("a Map", walk);
-  const entries = [...map].map(([key, entry]) => encodeList([key, entry], walk));
+  const entries = [...map].map(([key, entry], index) => {
+    walk.path.push(index);
+    const form = encodeList([key, entry], walk);
+    walk.path.pop();
+    return form;
+  });
   return { [TAG.map]: sortedByForm(entries) };
 }
 
@@ -130,10 +149,9 @@ function sortedByForm(forms: readonly Json[]): Json[] {
 
 function encodeProperties(value: object, walk: Walk): Json {
   const prototype: unknown = Object.getPrototypeOf(value);
-  const plain = prototype === Object.prototype || prototype === null;
-  if (!plain && Object.prototype.toString.call(value) !== "[object Object]") {
-    refuse(`a ${Object.prototype.toString.call(value).slice(8, -1)}`, walk);
-  }
+  const plain = prototype === null || Object.getPrototypeOf(prototype) === null;
+  const tag = Object.prototype.toString.call(value).slice(8, -1);
+  if (tag !== "Object") refuse(`a ${tag}`, walk);
   const keys = Object.keys(value);
   if (!plain && keys.length === 0) {
     refuse("an instance of a class without enumerable properties or toJSON", walk);
@@ -159,7 +177,7 @@ function encodeProperties(value: object, walk: Walk): Json {
 }
 
 /** The exact text of a decimal.js, bignumber.js, big.js or {@link ExactDecimal} value; undefined for anything else. */
-export function decimalText(value: object): string | undefined {
+function decimalText(value: object): string | undefined {
   const candidate = value as { toFixed?: unknown; s?: unknown; e?: unknown; c?: unknown; d?: unknown };
   if (value instanceof ExactDecimal) return value.toString();
   if (typeof candidate.toFixed !== "function" || !("s" in value && "e" in value)) return undefined;

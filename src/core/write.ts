@@ -9,7 +9,7 @@ import { type Write, writeArguments } from "./writes.js";
 /** How often a write may find that a concurrent transaction decided since its snapshot, before giving up. */
 export const WRITE_ROUNDS_MAX = 8;
 
-export const ONE_WRITE_HINT =
+const ONE_WRITE_HINT =
   " A bound operation is one write: for a second, different one use `once`, or give each write an operation name of its own.";
 
 /** An answer that is an outcome, and one that is a refusal. */

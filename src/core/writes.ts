@@ -109,8 +109,9 @@ export function updateWrite(args: UpdateArgs): Write {
   const where = nonEmpty("update", "where", entries("update", "where", args.where, "refuse"));
   const set = nonEmpty("update", "set", entries("update", "set", args.set, "refuse"));
   const version = args.version === undefined ? undefined : checkedVersion(args);
-  if (version !== undefined && set.some(([column]) => column === version.column)) {
-    throw new TypeError(`update: \`set\` must not hold the version column ${JSON.stringify(version.column)}`);
+  if (version !== undefined && [...set, ...where].some(([column]) => column === version.column)) {
+    const column = JSON.stringify(version.column);
+    throw new TypeError(`update: neither \`set\` nor \`where\` may hold the version column ${column}`);
   }
   return { verb: "update", ...shape("update", "table", args.table, args), where, set, version };
 }
@@ -137,19 +138,14 @@ export function deleteWrite(args: DeleteArgs): Write {
 /** What a write's fingerprint covers where the operation has no payload of its own. */
 export function writeArguments(write: Write): unknown {
   const { verb, table, ...given } = write;
-  const byColumn = Object.entries(given).map(([name, part]) => [
-    name,
-    isEntries(part) ? columns(part) : part,
-  ]);
-  return Object.fromEntries(byColumn);
+  const unordered = Object.entries(given).map(([name, part]) => [name, withoutOrder(part)]);
+  return Object.fromEntries(unordered);
 }
 
-function isEntries(part: unknown): part is Entries {
-  return Array.isArray(part) && Array.isArray(part[0]);
-}
-
-/** An object, so that the order in which the caller named the columns does not count. */
-function columns(part: Entries): object {
+/** The order in which the caller named the columns does not count. */
+function withoutOrder(part: unknown): unknown {
+  if (!Array.isArray(part)) return part;
+  if (!part.some(Array.isArray)) return [...part].sort();
   return Object.assign(Object.create(null), Object.fromEntries(part));
 }
 

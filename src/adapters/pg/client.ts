@@ -20,6 +20,7 @@ export interface PgResult<R = Record<string, unknown>> {
 export interface PgClientLike {
   query(config: PgQueryConfig): Promise<PgResult>;
   on(event: "error" | "end", listener: () => void): unknown;
+  end?(): unknown;
   /** `I` idle, `T` in a transaction, `E` in a failed one; pg has it since 8.21. */
   getTransactionStatus?(): string | null;
 }
@@ -31,6 +32,7 @@ export interface PgPoolClientLike extends PgClientLike {
 export interface PgPoolLike {
   readonly totalCount: number;
   readonly idleCount: number;
+  readonly waitingCount: number;
   connect(): Promise<PgPoolClientLike>;
 }
 
@@ -38,8 +40,15 @@ export function isPool(source: PgPoolLike | PgClientLike): source is PgPoolLike 
   return "totalCount" in source;
 }
 
-/** Cuts the connection, so that a query that nobody waits for any more cannot answer a later one. */
-export function cut(client: PgClientLike): void {
+/**
+ * Cuts the connection, so that a query that nobody waits for any more cannot answer a later one.
+ *
+ * @returns whether the client has a connection that can be cut
+ */
+export function cut(client: PgClientLike): boolean {
   const { connection } = client as { connection?: { stream?: { destroy?: () => void } } };
-  connection?.stream?.destroy?.();
+  const { stream } = connection ?? {};
+  if (typeof stream?.destroy !== "function") return false;
+  stream.destroy();
+  return true;
 }

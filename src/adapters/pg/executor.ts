@@ -7,139 +7,31 @@ import type {
   Statement,
   TransactionPlan,
 } from "../../core/executor.js";
-import type { LedgerName } from "../../dialects/postgres/failure.js";
-import {
-  cut,
-  isPool,
-  type PgClientLike,
-  type PgPoolClientLike,
-  type PgPoolLike,
-  type PgQueryConfig,
-  type PgResult,
-} from "./client.js";
+import type { PgClientLike, PgPoolLike, PgResult } from "./client.js";
 import {
   CommitLost,
   ConnectionLost,
   isConnectionLoss,
   isGone,
   NotOurs,
-  noteLoss,
-  noteReplan,
-  pgFailure,
   sqlState,
   survive,
-  Unavailable,
 } from "./failure.js";
-import { Mutex } from "./mutex.js";
-import { pipelined } from "./pipeline.js";
+import { Leases, locked, mutexOf } from "./lease.js";
+import { type PgExecutorOptions, resultSet, Sender, statement } from "./sender.js";
 import { type PgTransaction, TransactionHandle } from "./transaction.js";
-
-export interface PgExecutorOptions {
-  readonly ledger: LedgerName;
-  /** Whether statements are prepared under names; `auto` stops where a pooler refuses them. */
-  readonly prepare: "auto" | boolean;
-  /** Milliseconds to wait for a connection of the pool. */
-  readonly acquireMs: number;
-}
-
-interface Lease {
-  readonly client: PgClientLike;
-  /** @param broken the connection must not be used again */
-  readonly release: (broken: boolean) => void;
-}
-
-/** What the databases over one source share: how statements are sent. */
-class Sender {
-  #named: boolean;
-  /** Part of every name, so that a new one makes the server plan anew. */
-  #generation = 0;
-  /** The names that have run on each connection, whose plans the server may keep. */
-  readonly #used = new WeakMap<PgClientLike, Set<string>>();
-
-  constructor(readonly options: PgExecutorOptions) {
-    this.#named = options.prepare !== false;
-  }
-
-  config({ sql, values, name }: Statement): PgQueryConfig {
-    const config = { text: sql, values: [...values] };
-    return this.#named && name !== undefined ? { ...config, name: `${name}_${this.#generation}` } : config;
-  }
-
-  failure(error: unknown): Failure {
-    return pgFailure(error, this.options.ledger);
-  }
-
-  /**
-   * Learns from a refused prepared statement: a pooler that has none, or a table whose columns changed since.
-   *
-   * @see https://www.postgresql.org/docs/current/sql-prepare.html
-   */
-  #learn(error: unknown, prepared: boolean): void {
-    const state = sqlState(error);
-    if (state === "0A000" && prepared) {
-      this.#generation += 1;
-      noteReplan(error);
-    } else if ((state === "42P05" || state === "26000") && this.options.prepare === "auto")
-      this.#named = false;
-  }
-
-  async send(client: PgClientLike, statements: readonly Statement[], timeoutMs: number): Promise<PgResult[]> {
-    const configs = statements.map((statement) => this.config(statement));
-    const used = this.#usedNames(client);
-    try {
-      const results = await answered(client, pipelined(client, configs), timeoutMs);
-      for (const { name } of configs) if (name !== undefined) used.add(name);
-      return results;
-    } catch (error) {
-      noteLoss(client, error);
-      this.#learn(
-        error,
-        configs.some(({ name }) => name !== undefined && used.has(name)),
-      );
-      throw error;
-    }
-  }
-
-  #usedNames(client: PgClientLike): Set<string> {
-    let used = this.#used.get(client);
-    if (used === undefined) {
-      used = new Set();
-      this.#used.set(client, used);
-    }
-    return used;
-  }
-}
-
-/**
- * Waits for an answer, but not for ever: a connection that stays silent is cut, which fails the query, and its answer
- * cannot come late.
- */
-async function answered<T>(client: PgClientLike, answer: Promise<T>, timeoutMs: number): Promise<T> {
-  const timer = setTimeout(cut, timeoutMs, client);
-  try {
-    return await answer;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function resultSet({ rows, rowCount }: PgResult): ResultSet {
-  return { rows, affected: rowCount ?? 0 };
-}
-
-function statement(sql: string): Statement {
-  return { sql, values: [] };
-}
 
 /** A pool or a single connection: every statement and transaction is opledger's own. */
 export class PgDatabase implements Database<PgTransaction> {
   readonly joined = false;
-  readonly #source: PgPoolLike | PgClientLike;
+  readonly #leases: Leases;
   readonly #sender: Sender;
-  readonly #mutex = new Mutex();
 
-  constructor(source: PgPoolLike | PgClientLike, options: PgExecutorOptions) {
-    this.#source = source;
+  constructor(
+    source: PgPoolLike | PgClientLike,
+    options: PgExecutorOptions & { readonly acquireMs: number },
+  ) {
+    this.#leases = new Leases(source, options.acquireMs);
     this.#sender = new Sender(options);
   }
 
@@ -152,7 +44,7 @@ export class PgDatabase implements Database<PgTransaction> {
   }
 
   async run(statement: Statement, timeoutMs: number): Promise<ResultSet> {
-    const lease = await this.#lease();
+    const lease = await this.#leases.take();
     try {
       const [result] = await this.#sender.send(lease.client, [statement], timeoutMs);
       lease.release(false);
@@ -166,7 +58,7 @@ export class PgDatabase implements Database<PgTransaction> {
   }
 
   async transaction<T>(plan: TransactionPlan<PgTransaction, T>): Promise<T> {
-    const lease = await this.#lease();
+    const lease = await this.#leases.take();
     let broken = true;
     try {
       const level =
@@ -193,28 +85,6 @@ export class PgDatabase implements Database<PgTransaction> {
     } catch {
       return false;
     }
-  }
-
-  async #lease(): Promise<Lease> {
-    const source = this.#source;
-    if (isPool(source)) {
-      const client = await connect(source, this.#sender.options.acquireMs);
-      survive(client);
-      const release = (broken: boolean): void => {
-        if (broken) cut(client);
-        client.release(broken);
-      };
-      return { client, release };
-    }
-    const unlock = await locked(this.#mutex, this.#sender.options.acquireMs);
-    survive(source);
-    if ((source.getTransactionStatus?.() ?? "I") !== "I") {
-      unlock();
-      throw new TypeError(
-        "The client has an open transaction, so the ledger cannot begin one. Use `ledger.within(client)` to join it.",
-      );
-    }
-    return { client: source, release: unlock };
   }
 }
 
@@ -336,41 +206,4 @@ async function commit<T>(
   // An aborted transaction answers COMMIT with ROLLBACK, and that is no error to the driver.
   if (results.at(-1)?.command === "ROLLBACK") throw new NotOurs(firstError);
   return value;
-}
-
-const mutexes = new WeakMap<PgClientLike, Mutex>();
-
-function mutexOf(client: PgClientLike): Mutex {
-  const known = mutexes.get(client);
-  if (known !== undefined) return known;
-  const made = new Mutex();
-  mutexes.set(client, made);
-  return made;
-}
-
-async function locked(mutex: Mutex, waitMs: number): Promise<() => void> {
-  const unlock = await mutex.lock(waitMs);
-  if (unlock !== undefined) return unlock;
-  throw new Unavailable(`the client was busy with another operation for ${waitMs} ms`);
-}
-
-/** A pool without a timeout of its own would wait for ever. */
-async function connect(pool: PgPoolLike, acquireMs: number): Promise<PgPoolClientLike> {
-  const connecting = pool.connect();
-  let late = false;
-  let timer: NodeJS.Timeout | undefined;
-  const expiry = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      late = true;
-      reject(new Error(`no connection within ${acquireMs} ms`));
-    }, acquireMs);
-  });
-  try {
-    return await (pool.idleCount > 0 ? connecting : Promise.race([connecting, expiry]));
-  } catch (error) {
-    if (late) connecting.then((client) => client.release()).catch(() => {});
-    throw new Unavailable("no connection", { cause: error });
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -56,15 +56,15 @@ export function isGone(client: PgClientLike): boolean {
 export function noteLoss(client: PgClientLike, error: unknown): void {
   if (!(error instanceof Error)) return;
   if (error.message === "Query read timeout") cut(client);
-  else if (!gone.has(client)) return;
+  else if (!gone.has(client) && !SHUTDOWN.test(sqlState(error) ?? "")) return;
   losses.add(error);
 }
 
-const replans = new WeakSet<Error>();
+const reprepares = new WeakSet<Error>();
 
-/** Remembers that a statement failed because its plan, made before, no longer fits: made anew it can run. */
-export function noteReplan(error: unknown): void {
-  if (error instanceof Error) replans.add(error);
+/** Remembers that a statement failed only because of how it was prepared: sent another way it can run. */
+export function noteReprepare(error: unknown): void {
+  if (error instanceof Error) reprepares.add(error);
 }
 
 /** Whether an error, or what caused it, is the loss of an operation's connection. */
@@ -75,7 +75,6 @@ export function isConnectionLoss(error: unknown): boolean {
     cause = cause.cause, depth++
   ) {
     if (cause instanceof CommitLost || cause instanceof ConnectionLost || losses.has(cause)) return true;
-    if (SHUTDOWN.test(sqlState(cause) ?? "")) return true;
   }
   return false;
 }
@@ -95,7 +94,7 @@ export function pgFailure(error: unknown, ledger: LedgerName): Failure {
   if (error instanceof NotOurs) return { kind: "not-ours" };
   if (isConnectionLoss(error)) return { kind: "lost" };
   if (!(error instanceof Error)) return { kind: "other" };
-  if (replans.has(error)) return { kind: "reprepare" };
+  if (reprepares.has(error)) return { kind: "reprepare" };
   const state = sqlState(error);
   if (state === undefined) return { kind: "other" };
   const { table, schema } = error as { table?: string; schema?: string };

@@ -80,22 +80,17 @@ export class PgLedger extends Ledger<PgTransaction> {
  */
 export function createLedger(source: PgPoolLike | PgClientLike, options: LedgerOptions = {}): PgLedger {
   const { schema = "public", table = "opledger_operations", prepare = "auto", storeError, onEvent } = options;
-  const waitMs = milliseconds("waitMs", options.waitMs ?? 10_000, 0, WAIT_MS_MAX);
-  const responseMs = milliseconds("responseMs", options.responseMs ?? 30_000, 1, WAIT_MS_MAX);
+  const waitMs = whole("waitMs", options.waitMs ?? 10_000, 0, WAIT_MS_MAX);
+  const responseMs = whole("responseMs", options.responseMs ?? 30_000, 1, WAIT_MS_MAX);
   const ledger = { schema, table };
   const database = new PgDatabase(source, { ledger, prepare, acquireMs: Math.max(waitMs, ACQUIRE_MS_MIN) });
   const context: LedgerContext<PgTransaction> = {
     database,
     dialect: postgresDialect(ledger),
-    retentionMs: milliseconds(
-      "retentionMs",
-      options.retentionMs ?? DEFAULT_RETENTION_MS,
-      1,
-      RETENTION_MS_MAX,
-    ),
+    retentionMs: whole("retentionMs", options.retentionMs ?? DEFAULT_RETENTION_MS, 1, RETENTION_MS_MAX),
     waitMs,
     responseMs,
-    backoff: { ...DEFAULT_BACKOFF, ...options.backoff },
+    backoff: checkedBackoff(options.backoff),
     codec: { decimal: options.decimal ?? DEFAULT_CODEC.decimal, redact: new Set(options.redact) },
     onEvent,
     storeError,
@@ -109,9 +104,17 @@ const WAIT_MS_MAX = 86_400_000;
 /** A pool deserves this long to open a connection, even where duplicates do not wait. */
 const ACQUIRE_MS_MIN = 5_000;
 
-function milliseconds(name: string, value: unknown, min: number, max: number): number {
-  if (typeof value !== "number" || !Number.isFinite(value) || value < min || value > max) {
-    throw new TypeError(`${name} must be a number of milliseconds from ${min} to ${max}`);
+function checkedBackoff(given: Partial<Backoff> = {}): Backoff {
+  return {
+    attemptsMax: whole("backoff.attemptsMax", given.attemptsMax ?? DEFAULT_BACKOFF.attemptsMax, 1, 1_000),
+    baseMs: whole("backoff.baseMs", given.baseMs ?? DEFAULT_BACKOFF.baseMs, 0, WAIT_MS_MAX),
+    capMs: whole("backoff.capMs", given.capMs ?? DEFAULT_BACKOFF.capMs, 0, WAIT_MS_MAX),
+  };
+}
+
+function whole(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < min || value > max) {
+    throw new TypeError(`${name} must be a whole number from ${min} to ${max}`);
   }
   return value;
 }

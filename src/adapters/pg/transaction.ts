@@ -1,4 +1,5 @@
 import { RolledBackError } from "../../core/errors.js";
+import { endsTransaction } from "../../dialects/postgres/control.js";
 import type { PgClientLike, PgQueryConfig, PgResult } from "./client.js";
 import { noteLoss } from "./failure.js";
 
@@ -15,10 +16,6 @@ export interface PgTransaction {
     values?: readonly unknown[],
   ): Promise<PgResult<R>>;
 }
-
-/** Statements that end, or begin, a transaction. ROLLBACK TO a savepoint does neither. */
-const ENDS =
-  /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*(?:commit|end|abort|begin|start\s+transaction|prepare\s+transaction|rollback(?!\s+(?:(?:work|transaction)\s+)?to\b))\b/i;
 
 /** A {@link PgTransaction} that can be closed, and that remembers what spoiled it. */
 export class TransactionHandle implements PgTransaction {
@@ -54,12 +51,7 @@ export class TransactionHandle implements PgTransaction {
   }
 
   async #run(text: string, given: readonly unknown[]): Promise<unknown> {
-    this.refuseEnded();
-    if (ENDS.test(text)) {
-      throw this.#spoil(
-        "The work inside once() tried to begin or end a transaction; opledger does that itself.",
-      );
-    }
+    this.#refuseEnding(text);
     let result: unknown;
     try {
       result = await this.#send(given);
@@ -77,6 +69,15 @@ export class TransactionHandle implements PgTransaction {
   #send(given: readonly unknown[]): unknown {
     const query = this.client.query as (...args: readonly unknown[]) => unknown;
     return query.apply(this.client, [...given]);
+  }
+
+  #refuseEnding(text: string): void {
+    this.refuseEnded();
+    if (endsTransaction(text)) {
+      throw this.#spoil(
+        "The work inside once() tried to begin or end a transaction; opledger does that itself.",
+      );
+    }
   }
 
   /** Statements after the transaction's end would commit on their own, so there are none. */

@@ -123,7 +123,7 @@ calc AS MATERIALIZED (
 ),
 done AS (
   SELECT calc.position, (SELECT ${rowBytes(`'${EFFECT_LETTER.updated}'`, "stored_row", redact, 3)}
-    FROM (SELECT ${row}) AS stored_row) AS result FROM calc
+    FROM (SELECT ${row}) AS stored_row) AS result FROM calc OFFSET 0
 ),
 updated AS (
   UPDATE ${table} AS target SET ${counters.map((counter) => `${counter} = target.${counter} + change.${counter}`).join(", ")}
@@ -199,5 +199,6 @@ function jsonValue(value: unknown): unknown {
   if (value instanceof Uint8Array) {
     return `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex")}`;
   }
-  return value;
+  // Text, since JSON would make it null.
+  return typeof value === "number" && !Number.isFinite(value) ? String(value) : value;
 }

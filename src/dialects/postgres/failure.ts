@@ -38,11 +38,9 @@ export function postgresFailure(
       return { kind: says(MARKER.unfinished) ? "not-ours" : "other" };
     case "42P01":
     case "42703":
-    case "3F000":
       return { kind: namesLedger(message, ledger) ? "schema" : "other" };
-    case "42P05":
-    case "26000":
-      return { kind: "reprepare" };
+    case "3F000":
+      return { kind: says(`"${ledger.schema}"`) ? "schema" : "other" };
     default:
       return { kind: "other" };
   }

@@ -6,10 +6,10 @@ const IDENTIFIER_BYTES_MAX = 63;
 /**
  * The only way an identifier gets into SQL.
  *
- * @throws {TypeError} the name is empty, longer than PostgreSQL keeps, or holds a NUL
+ * @throws {TypeError} the name is empty, longer than PostgreSQL keeps, or holds a NUL or a lone surrogate
  */
 export function quote(name: string): string {
-  if (typeof name !== "string" || name.length === 0 || name.includes("\0")) {
+  if (typeof name !== "string" || name.length === 0 || name.includes("\0") || !name.isWellFormed()) {
     throw new TypeError(`not an identifier: ${JSON.stringify(name)}`);
   }
   if (Buffer.byteLength(name) > IDENTIFIER_BYTES_MAX) {

@@ -244,7 +244,7 @@ export function rowBytes(
   return bytes(`${letter} || ${json}::text`);
 }
 
-export function bytes(text: string): string {
+function bytes(text: string): string {
   return `convert_to(chr(${FORMAT.row}) || ${text}, 'UTF8')`;
 }
 

@@ -1,0 +1,96 @@
+import type { Failure, ResultSet, Statement } from "../../core/executor.js";
+import type { LedgerName } from "../../dialects/postgres/failure.js";
+import { cut, type PgClientLike, type PgQueryConfig, type PgResult } from "./client.js";
+import { noteLoss, noteReprepare, pgFailure, sqlState } from "./failure.js";
+import { pipelined } from "./pipeline.js";
+
+export interface PgExecutorOptions {
+  readonly ledger: LedgerName;
+  /** Whether statements are prepared under names; `auto` stops where a pooler refuses them. */
+  readonly prepare: "auto" | boolean;
+}
+
+/** What the databases over one source share: how statements are sent. */
+export class Sender {
+  #named: boolean;
+  /** Part of every name, so that a new one makes the server plan anew. */
+  #generation = 0;
+  /** The names that have run on each connection, whose plans the server may keep. */
+  readonly #used = new WeakMap<PgClientLike, Set<string>>();
+
+  constructor(readonly options: PgExecutorOptions) {
+    this.#named = options.prepare !== false;
+  }
+
+  config({ sql, values, name }: Statement): PgQueryConfig {
+    const config = { text: sql, values: [...values] };
+    return this.#named && name !== undefined ? { ...config, name: `${name}_${this.#generation}` } : config;
+  }
+
+  failure(error: unknown): Failure {
+    return pgFailure(error, this.options.ledger);
+  }
+
+  /**
+   * Learns from a refused prepared statement: a pooler that has none, or a table whose columns changed since.
+   *
+   * @see https://www.postgresql.org/docs/current/sql-prepare.html
+   */
+  #learn(error: unknown, prepared: boolean): void {
+    const state = sqlState(error);
+    if (state === "0A000" && prepared) this.#generation += 1;
+    else if ((state === "42P05" || state === "26000") && this.options.prepare === "auto") this.#named = false;
+    else return;
+    noteReprepare(error);
+  }
+
+  async send(client: PgClientLike, statements: readonly Statement[], timeoutMs: number): Promise<PgResult[]> {
+    const configs = statements.map((statement) => this.config(statement));
+    const used = this.#usedNames(client);
+    try {
+      const results = await answered(client, pipelined(client, configs), timeoutMs);
+      for (const { name } of configs) if (name !== undefined) used.add(name);
+      return results;
+    } catch (error) {
+      noteLoss(client, error);
+      this.#learn(
+        error,
+        configs.some(({ name }) => name !== undefined && used.has(name)),
+      );
+      throw error;
+    }
+  }
+
+  #usedNames(client: PgClientLike): Set<string> {
+    let used = this.#used.get(client);
+    if (used === undefined) {
+      used = new Set();
+      this.#used.set(client, used);
+    }
+    return used;
+  }
+}
+
+/**
+ * Waits for an answer, but not for ever: a connection that stays silent is cut, which fails the query, and its answer
+ * cannot come late.
+ */
+async function answered<T>(client: PgClientLike, answer: Promise<T>, timeoutMs: number): Promise<T> {
+  const timer = setTimeout(() => {
+    // A client that hides its connection may stay silent for ever all the same; closing it is the next best thing.
+    if (!cut(client)) client.end?.();
+  }, timeoutMs);
+  try {
+    return await answer;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export function resultSet({ rows, rowCount }: PgResult): ResultSet {
+  return { rows, affected: rowCount ?? 0 };
+}
+
+export function statement(sql: string): Statement {
+  return { sql, values: [] };
+}

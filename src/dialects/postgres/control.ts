@@ -1,0 +1,63 @@
+const BLANK = /\s*/y;
+const LINE_COMMENT = /--[^\n]*/y;
+const COMMENT_EDGE = /\/\*|\*\//g;
+const WORD = /[a-z_][a-z_0-9$]*/iy;
+
+const ENDS = new Set(["commit", "end", "abort", "begin", "rollback"]);
+
+/**
+ * Whether a statement begins or ends a transaction, by its first words. ROLLBACK TO a savepoint does neither. It looks
+ * at the first statement of the text only: whatever else a text hides, the proof before COMMIT finds out.
+ */
+export function endsTransaction(sql: string): boolean {
+  const [first = "", second, third] = leadingWords(sql);
+  if (first === "start" || first === "prepare") return second === "transaction";
+  if (first !== "rollback") return ENDS.has(first);
+  return second !== "to" && !((second === "work" || second === "transaction") && third === "to");
+}
+
+/** The first three words, without the comments and empty statements around them. */
+function leadingWords(sql: string): string[] {
+  const words: string[] = [];
+  let at = 0;
+  while (words.length < 3) {
+    at = afterBlank(sql, at);
+    if (words.length === 0 && sql[at] === ";") {
+      at += 1;
+      continue;
+    }
+    WORD.lastIndex = at;
+    const [word] = WORD.exec(sql) ?? [];
+    if (word === undefined) break;
+    words.push(word.toLowerCase());
+    at += word.length;
+  }
+  return words;
+}
+
+function afterBlank(sql: string, start: number): number {
+  let at = start;
+  for (;;) {
+    const before = at;
+    at = afterMatch(BLANK, sql, at);
+    at = afterMatch(LINE_COMMENT, sql, at);
+    if (sql.startsWith("/*", at)) at = afterComment(sql, at);
+    if (at === before) return at;
+  }
+}
+
+function afterMatch(pattern: RegExp, sql: string, at: number): number {
+  pattern.lastIndex = at;
+  return pattern.test(sql) ? pattern.lastIndex : at;
+}
+
+/** PostgreSQL's comments nest. */
+function afterComment(sql: string, start: number): number {
+  let depth = 0;
+  COMMENT_EDGE.lastIndex = start;
+  for (let edge = COMMENT_EDGE.exec(sql); edge !== null; edge = COMMENT_EDGE.exec(sql)) {
+    depth += edge[0] === "/*" ? 1 : -1;
+    if (depth === 0) return COMMENT_EDGE.lastIndex;
+  }
+  return sql.length;
+}

@@ -1,0 +1,166 @@
+-- all columns back
+-- name: opledger_92e15090b02644baecedb0bf
+-- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
+-- $2 = "scope'; DROP TABLE users; --"
+-- $3 = "operation'; DROP TABLE users; --"
+-- $4 = "key'; DROP TABLE users; --"
+-- $5 = \xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+-- $6 = "10000"
+-- $7 = 604800000
+-- $8 = 7
+-- $9 = 424n
+-- $10 = "'; DROP TABLE users; --"
+WITH prior AS (
+  SELECT fingerprint, result, expires_at <= clock_timestamp() AS expired FROM "public"."opledger_operations" WHERE id = $1::uuid
+),
+effect AS (
+  INSERT INTO "payments" AS target ("id", "amount", "note") SELECT $8, $9, $10 WHERE NOT EXISTS (SELECT FROM prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL
+  RETURNING target.*
+),
+record AS (
+  INSERT INTO "public"."opledger_operations" (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
+  SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, done.result, clock_timestamp(),
+    clock_timestamp() + $7::float8 * interval '1 millisecond'
+  FROM (SELECT (SELECT convert_to(chr(2) || 'i' || row_to_json(effect)::text, 'UTF8') FROM effect) AS result OFFSET 0) AS done
+  WHERE NOT EXISTS (SELECT FROM prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
+    WHEN done.result IS NULL THEN false ELSE CAST('opledger:result-too-large ' || octet_length(done.result) AS boolean) END
+  RETURNING result
+),
+answer AS (
+  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
+      WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
+    CASE WHEN prior.fingerprint IS NULL THEN record.result
+      WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+  FROM (SELECT) AS one LEFT JOIN record ON true LEFT JOIN prior ON true
+)
+SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored).*
+FROM (
+  SELECT answer.status, get_byte(answer.result, 1) AS letter,
+    json_populate_record(NULL::"payments", convert_from(substring(answer.result FROM 3), 'UTF8')::json) AS stored
+  FROM answer OFFSET 0
+) AS filled;
+
+-- a row of defaults
+-- name: opledger_0a2c9492f5e04a502fed502c
+-- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
+-- $2 = "scope'; DROP TABLE users; --"
+-- $3 = "operation'; DROP TABLE users; --"
+-- $4 = "key'; DROP TABLE users; --"
+-- $5 = \xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+-- $6 = "10000"
+-- $7 = 604800000
+WITH prior AS (
+  SELECT fingerprint, result, expires_at <= clock_timestamp() AS expired FROM "public"."opledger_operations" WHERE id = $1::uuid
+),
+effect AS (
+  INSERT INTO "events" AS target  SELECT  WHERE NOT EXISTS (SELECT FROM prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL
+  RETURNING target.*
+),
+record AS (
+  INSERT INTO "public"."opledger_operations" (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
+  SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, done.result, clock_timestamp(),
+    clock_timestamp() + $7::float8 * interval '1 millisecond'
+  FROM (SELECT (SELECT convert_to(chr(2) || 'i' || row_to_json(effect)::text, 'UTF8') FROM effect) AS result OFFSET 0) AS done
+  WHERE NOT EXISTS (SELECT FROM prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
+    WHEN done.result IS NULL THEN false ELSE CAST('opledger:result-too-large ' || octet_length(done.result) AS boolean) END
+  RETURNING result
+),
+answer AS (
+  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
+      WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
+    CASE WHEN prior.fingerprint IS NULL THEN record.result
+      WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+  FROM (SELECT) AS one LEFT JOIN record ON true LEFT JOIN prior ON true
+)
+SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored).*
+FROM (
+  SELECT answer.status, get_byte(answer.result, 1) AS letter,
+    json_populate_record(NULL::"events", convert_from(substring(answer.result FROM 3), 'UTF8')::json) AS stored
+  FROM answer OFFSET 0
+) AS filled;
+
+-- with a natural key, some columns back
+-- name: opledger_d95e581ec129045f4831e3f0
+-- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
+-- $2 = "scope'; DROP TABLE users; --"
+-- $3 = "operation'; DROP TABLE users; --"
+-- $4 = "key'; DROP TABLE users; --"
+-- $5 = \xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+-- $6 = "10000"
+-- $7 = 604800000
+-- $8 = 7
+-- $9 = 424n
+-- $10 = "'; DROP TABLE users; --"
+WITH prior AS (
+  SELECT fingerprint, result, expires_at <= clock_timestamp() AS expired FROM "public"."opledger_operations" WHERE id = $1::uuid
+),
+effect AS (
+  INSERT INTO "app"."payments" AS target ("id", "amount", "note") SELECT $8, $9, $10 WHERE NOT EXISTS (SELECT FROM prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL
+  ON CONFLICT ("id", "note") DO NOTHING
+  RETURNING target."id"
+),
+record AS (
+  INSERT INTO "public"."opledger_operations" (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
+  SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, done.result, clock_timestamp(),
+    clock_timestamp() + $7::float8 * interval '1 millisecond'
+  FROM (SELECT coalesce((SELECT convert_to(chr(2) || 'i' || row_to_json(effect)::text, 'UTF8') FROM effect), (SELECT convert_to(chr(2) || 'n' || row_to_json(standing)::text, 'UTF8') FROM (SELECT target."id" FROM "app"."payments" AS target WHERE target."id" = $8 AND target."note" = $10) AS standing)) AS result OFFSET 0) AS done
+  WHERE NOT EXISTS (SELECT FROM prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
+    WHEN done.result IS NULL THEN false ELSE CAST('opledger:result-too-large ' || octet_length(done.result) AS boolean) END
+  RETURNING result
+),
+answer AS (
+  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
+      WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
+    CASE WHEN prior.fingerprint IS NULL THEN record.result
+      WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+  FROM (SELECT) AS one LEFT JOIN record ON true LEFT JOIN prior ON true
+)
+SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored)."id"
+FROM (
+  SELECT answer.status, get_byte(answer.result, 1) AS letter,
+    json_populate_record(NULL::"app"."payments", convert_from(substring(answer.result FROM 3), 'UTF8')::json) AS stored
+  FROM answer OFFSET 0
+) AS filled;
+
+-- with columns to redact
+-- name: opledger_a8490c7ba60a3296a1734556
+-- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
+-- $2 = "scope'; DROP TABLE users; --"
+-- $3 = "operation'; DROP TABLE users; --"
+-- $4 = "key'; DROP TABLE users; --"
+-- $5 = \xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+-- $6 = "1"
+-- $7 = 604800000
+-- $8 = ["pin'; DROP TABLE users; --"]
+-- $9 = 7
+-- $10 = 424n
+-- $11 = "'; DROP TABLE users; --"
+WITH prior AS (
+  SELECT fingerprint, result, expires_at <= clock_timestamp() AS expired FROM "public"."opledger_operations" WHERE id = $1::uuid
+),
+effect AS (
+  INSERT INTO "payments" AS target ("id", "amount", "note") SELECT $9, $10, $11 WHERE NOT EXISTS (SELECT FROM prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL
+  RETURNING target.*
+),
+record AS (
+  INSERT INTO "public"."opledger_operations" (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
+  SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, done.result, clock_timestamp(),
+    clock_timestamp() + $7::float8 * interval '1 millisecond'
+  FROM (SELECT (SELECT convert_to(chr(2) || 'i' || (to_jsonb(effect) - $8::text[])::text, 'UTF8') FROM effect) AS result OFFSET 0) AS done
+  WHERE NOT EXISTS (SELECT FROM prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
+    WHEN done.result IS NULL THEN false ELSE CAST('opledger:result-too-large ' || octet_length(done.result) AS boolean) END
+  RETURNING result
+),
+answer AS (
+  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
+      WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
+    CASE WHEN prior.fingerprint IS NULL THEN record.result
+      WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+  FROM (SELECT) AS one LEFT JOIN record ON true LEFT JOIN prior ON true
+)
+SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored).*
+FROM (
+  SELECT answer.status, get_byte(answer.result, 1) AS letter,
+    json_populate_record(NULL::"payments", convert_from(substring(answer.result FROM 3), 'UTF8')::json) AS stored
+  FROM answer OFFSET 0
+) AS filled;
