@@ -91,6 +91,7 @@ export function resultSet({ rows, rowCount }: PgResult): ResultSet {
   return { rows, affected: rowCount ?? 0 };
 }
 
+/** A statement without values, such as BEGIN; prepared under its own words, since it is sent with every transaction. */
 export function statement(sql: string): Statement {
-  return { sql, values: [] };
+  return { sql, values: [], name: `opledger_${sql.toLowerCase().replaceAll(" ", "_")}` };
 }
