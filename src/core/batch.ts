@@ -4,6 +4,7 @@ import type { OpledgerError } from "./errors.js";
 import { identify, type OperationRef } from "./operation.js";
 import type { Refused, WriteOutcome } from "./outcome.js";
 import { claimWrite, isDone, outcome, refusal, WRITE_ROUNDS_MAX } from "./write.js";
+import { writeManyInTransaction } from "./write-many-in-transaction.js";
 import type { Write } from "./writes.js";
 
 /** A larger batch holds its locks for too long and answers too late; send several. */
@@ -51,16 +52,14 @@ async function settle<Tx>(
   context: LedgerContext<Tx>,
   entries: readonly BatchEntry[],
 ): Promise<WriteAnswer[]> {
-  const { database, dialect, waitMs, responseMs, codec } = context;
-  const options = { waitMs, redact: [...codec.redact] };
+  const { database, dialect, responseMs } = context;
   const answers: WriteAnswer[] = entries.map(() => ({ status: "recheck" }));
   let open = entries.map((_, index) => index);
   for (let round = 1; round <= WRITE_ROUNDS_MAX && open.length > 0; round++) {
     const asked = open.map((index) => required(entries[index]));
-    const statement = dialect.writeMany(asked, options);
     const call = new Call(context, required(asked[0]).operation);
-    const found = await call.attempt(() => database.run(statement, waitMs + responseMs), "duplicate");
-    dialect.readWriteMany(found, asked.length).forEach((answer, place) => {
+    const found = await call.attempt(() => ask(call, asked), "duplicate");
+    found.forEach((answer, place) => {
       answers[required(open[place])] = answer;
     });
     open = open.filter((index) => ["recheck", "expired"].includes(required(answers[index]).status));
@@ -71,6 +70,15 @@ async function settle<Tx>(
     }
   }
   return answers;
+}
+
+/** One attempt at all of them, in one statement where the dialect can. */
+async function ask<Tx>(call: Call<Tx>, entries: readonly BatchEntry[]): Promise<readonly WriteAnswer[]> {
+  const { database, dialect, waitMs, responseMs, codec } = call.context;
+  if (!dialect.singleStatementWrites) return writeManyInTransaction(call, dialect, entries);
+  const statement = dialect.writeMany(entries, { waitMs, redact: [...codec.redact] });
+  const found = await database.run(statement, waitMs + responseMs);
+  return dialect.readWriteMany(found, entries.length);
 }
 
 /** What the second and later mentions of one operation in a batch are told. */

@@ -1,4 +1,5 @@
 import { type OperationSummary, ResultNotStorableError } from "./errors.js";
+import type { Effect } from "./outcome.js";
 import { ExactDecimal, fromTagged, type Json, OversizeError, toTagged, UnencodableError } from "./tagged.js";
 
 /** The first byte of a stored result says how to read the rest. Formats are never reused. */
@@ -7,7 +8,16 @@ export const FORMAT = {
   value: 0x01,
   /** One letter for the effect, then the row as JSON written by the database. */
   row: 0x02,
+  /** One letter for the effect, then the row as the driver gave it, as tagged JSON. */
+  driverRow: 0x03,
 } as const;
+
+/** The letter that stands for an effect in a stored row. */
+export const EFFECT_LETTER = { inserted: "i", updated: "u", deleted: "d", unchanged: "n" } as const;
+
+const EFFECT_OF: ReadonlyMap<string, Effect> = new Map(
+  Object.entries(EFFECT_LETTER).map(([effect, letter]) => [letter, effect as Effect]),
+);
 
 /** A larger result is refused: the ledger is read on every replay and is no place for documents. */
 export const RESULT_BYTES_MAX: number = 1024 * 1024;
@@ -66,9 +76,63 @@ export function decodeResult(bytes: Uint8Array, options: CodecOptions): unknown 
     return fromTagged(JSON.parse(body.toString("utf8", 1)) as Json, options);
   }
   if (body[0] === FORMAT.row) return JSON.parse(body.toString("utf8", 2));
+  if (body[0] === FORMAT.driverRow) return decodeRow(body, options).row;
   throw new RangeError(
     `The stored result has format ${body[0]}, which this version of opledger does not know.`,
   );
+}
+
+/**
+ * A row as the driver gave it, and what was done to it.
+ *
+ * @throws {ResultNotStorableError} the row takes more bytes than the ledger stores, or holds something without a form
+ */
+export function encodeRow(
+  effect: Effect,
+  row: Readonly<Record<string, unknown>>,
+  options: CodecOptions,
+  operation: OperationSummary,
+): Buffer {
+  let bytes: Buffer;
+  try {
+    const text = JSON.stringify(redacted(toTagged(row, FORM), options.redact));
+    bytes = Buffer.concat([Buffer.of(FORMAT.driverRow), Buffer.from(EFFECT_LETTER[effect] + text, "utf8")]);
+  } catch (error) {
+    if (error instanceof OversizeError) throw unfitRow("takes more bytes than", operation);
+    if (error instanceof UnencodableError)
+      throw unfitRow(`holds ${error.message}, which is not what`, operation);
+    throw error;
+  }
+  if (bytes.length > RESULT_BYTES_MAX) throw unfitRow("takes more bytes than", operation);
+  return bytes;
+}
+
+function unfitRow(what: string, operation: OperationSummary): ResultNotStorableError {
+  return new ResultNotStorableError(
+    `The row of operation ${JSON.stringify(operation.operation)} ${what} the ledger stores (${RESULT_BYTES_MAX} bytes of ` +
+      "values). Nothing was written. Name the columns that the outcome needs in `returning`.",
+    { operation },
+  );
+}
+
+/** @throws {RangeError} the bytes are no row written by {@link encodeRow} */
+export function decodeRow(
+  bytes: Uint8Array,
+  options: CodecOptions,
+): { readonly effect: Effect; readonly row: Record<string, unknown> } {
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const effect = EFFECT_OF.get(body.toString("latin1", 1, 2));
+  if (body[0] !== FORMAT.driverRow || effect === undefined) {
+    throw new RangeError(
+      `The stored row has format ${body[0]}, which this version of opledger does not know.`,
+    );
+  }
+  // Drivers give bytes as Buffers, and a replay must give what the first run gave.
+  const revive = { decimal: options.decimal, bytes: (found: Buffer) => found };
+  return {
+    effect,
+    row: fromTagged(JSON.parse(body.toString("utf8", 2)) as Json, revive) as Record<string, unknown>,
+  };
 }
 
 function redacted(form: Json, names: ReadonlySet<string>): Json {

@@ -14,6 +14,7 @@ import type { Database, Failure, FailureKind } from "./executor.js";
 import type { Flights } from "./flights.js";
 import { type OperationRef, summarize } from "./operation.js";
 import { type Backoff, fullJitterMs, pause } from "./retry.js";
+import { RefusedWrite } from "./script.js";
 
 /** Everything that one ledger's calls share. */
 export interface LedgerContext<Tx> {
@@ -65,7 +66,7 @@ export class Call<Tx> {
       } catch (caught) {
         const fromWork = caught instanceof WorkFailure;
         const error = fromWork ? caught.thrown : caught;
-        const failure = database.failure(error);
+        const failure = error instanceof RefusedWrite ? error : database.failure(error);
         if (fromWork && failure.kind !== "conflict" && failure.kind !== "lost") throw error;
         if (failure.kind === "unknown") {
           this.#unknown = true;
@@ -94,6 +95,16 @@ export class Call<Tx> {
     return new FingerprintMismatchError(
       `Operation ${this.label} was used before with another payload. Nothing ran. ` +
         `Use a new key for a new intent, or send the first payload again.${hint}`,
+      { operation: this.summary },
+    );
+  }
+
+  /** A claim that was committed without its result must never be executed again unnoticed. */
+  unfinished(): OutcomeUnknownError {
+    return new OutcomeUnknownError(
+      `Operation ${this.label} was claimed, and that claim is in the ledger without a result: either it is this very ` +
+        "transaction that is running it, or an earlier run's work ended its own transaction. Nothing ran now. Check the " +
+        "effect, and remove the ledger's row in state 0 by hand.",
       { operation: this.summary },
     );
   }
@@ -171,6 +182,12 @@ export class Call<Tx> {
             "name its key in `where`, or write many rows inside `once`.",
           { cause: error },
         );
+      case "row-lost":
+        return new TypeError(
+          `Operation ${this.label}: the row could not be read back after it was written, so everything was rolled back. ` +
+            "Give the columns of the table's primary key in `values`, and leave the columns of `where` to the update.",
+          { cause: error },
+        );
       case "too-large":
         return new ResultNotStorableError(
           `The row of operation ${this.label} takes more than the ${RESULT_BYTES_MAX} bytes that the ledger stores. Nothing was ` +
@@ -182,6 +199,13 @@ export class Call<Tx> {
           `Operation ${this.label} was rolled back: when its work returned, the transaction had been aborted or ended, most ` +
             "likely because the work caught an SQL error without rolling back to a savepoint, or ended the transaction itself. " +
             "Nothing of it was kept. Let the error through, or wrap the statement in a SAVEPOINT.",
+          details,
+        );
+      case "ended":
+        return new OutcomeUnknownError(
+          `The work of operation ${this.label} ended the transaction it was given, by a statement that the handle could not ` +
+            "recognise, such as a call of a procedure that commits. What it had done by then may have been kept. Where it was, " +
+            "the key is blocked: check the effect, and remove the ledger's row in state 0 by hand.",
           details,
         );
       case "schema":

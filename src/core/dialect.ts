@@ -1,4 +1,4 @@
-import type { ResultSet, Row, Statement } from "./executor.js";
+import type { ResultSet, Row, Statement, WriteScript } from "./executor.js";
 import type { Operation } from "./operation.js";
 import type { Effect } from "./outcome.js";
 import type { Write } from "./writes.js";
@@ -26,7 +26,9 @@ export type Claim =
   /** The row is past its retention; forget it and claim again. */
   | { readonly status: "expired" }
   /** A concurrent transaction decided since this statement's snapshot was taken; claim again. */
-  | { readonly status: "recheck" };
+  | { readonly status: "recheck" }
+  /** A committed claim whose work never finished: its transaction was ended from inside. */
+  | { readonly status: "unfinished" };
 
 /** How the database answers a bound write. */
 export type WriteAnswer =
@@ -53,7 +55,9 @@ export interface BatchEntry {
 }
 
 /** Turns what the core wants into one engine's SQL, and reads the answers. Pure: it runs nothing. */
-export interface Dialect {
+export type Dialect = OneStatementDialect | ScriptDialect;
+
+interface CommonDialect {
   /** The command that brings the ledger's schema up to date; part of `LedgerSchemaError`'s message. */
   readonly migrateCommand: string;
 
@@ -65,12 +69,6 @@ export interface Dialect {
   readonly markWork: Statement;
   readonly undoWork: Statement;
 
-  write(operation: ClaimedOperation, write: Write, options: WriteOptions): Statement;
-  readWrite(result: ResultSet): WriteAnswer;
-  /** One statement for many writes of one shape, in the order of `entries`, whose operations are distinct. */
-  writeMany(entries: readonly BatchEntry[], options: WriteOptions): Statement;
-  readWriteMany(result: ResultSet, count: number): readonly WriteAnswer[];
-
   /** Removes the operation's row if it is past its retention. */
   forget(operation: Operation): Statement;
   /** Removes up to `limit` rows past their retention, skipping locked ones. */
@@ -78,3 +76,45 @@ export interface Dialect {
   inspect(operation: Operation): Statement;
   readRecord(row: Row): LedgerRecord;
 }
+
+/** An engine that claims, writes and records in one statement. */
+export interface OneStatementDialect extends CommonDialect {
+  readonly singleStatementWrites: true;
+  write(operation: ClaimedOperation, write: Write, options: WriteOptions): Statement;
+  readWrite(result: ResultSet): WriteAnswer;
+  /** One statement for many writes of one shape, in the order of `entries`, whose operations are distinct. */
+  writeMany(entries: readonly BatchEntry[], options: WriteOptions): Statement;
+  readWriteMany(result: ResultSet, count: number): readonly WriteAnswer[];
+}
+
+/** The columns of a table's primary key. */
+export interface TableKey {
+  readonly columns: readonly string[];
+  /** The column that the engine numbers by itself, where it is part of the key. */
+  readonly numbered: string | undefined;
+}
+
+export interface ScriptOptions {
+  /** The table's key, where `needsKey` asked for it. */
+  readonly key: TableKey | undefined;
+  /** Read what is committed now, by locking: an older snapshot may be in force. */
+  readonly locking: boolean;
+}
+
+/** An engine that needs a transaction of several statements to claim, write and record. */
+export interface ScriptDialect extends CommonDialect {
+  readonly singleStatementWrites: false;
+  script(operation: ClaimedOperation, write: Write, options: ScriptOptions): WriteScript;
+  /** Reads the operation's row as it is committed now, whatever the transaction's snapshot. */
+  recall(operation: ClaimedOperation): Statement;
+  readRecall(result: ResultSet): Recalled | undefined;
+  /** Inserts the operation's row, completed; refused as a duplicate where another run was faster. */
+  record(operation: ClaimedOperation, result: Buffer): Statement;
+  /** Whether the row that this write leaves can be read only by its table's key. */
+  needsKey(write: Write): boolean;
+  describe(table: readonly string[]): Statement;
+  readKey(result: ResultSet): TableKey;
+}
+
+/** What the ledger holds of an operation. */
+export type Recalled = Exclude<Claim, { readonly status: "claimed" }>;

@@ -11,6 +11,40 @@ export interface Statement {
   readonly values: readonly unknown[];
   /** The same for the same SQL, so that an adapter may prepare it under this name; absent where preparing would not pay. */
   readonly name?: string;
+  /** Run in its place where a unique index refuses it; the refusal must leave the transaction usable. */
+  readonly orElse?: Statement;
+  /** How many rows it must affect: where it affects others, the transaction is not ours and must not commit. */
+  readonly affects?: number;
+}
+
+/**
+ * A write of several statements, for engines that cannot put it in one. An adapter may send them in one round trip.
+ * Where `prior` finds a row, nothing else is run, and nothing is written.
+ */
+export interface WriteScript {
+  /** Finds the ledger row of an earlier run. Needs no transaction. */
+  readonly prior: Statement;
+  /** Finds the row that stands in the way, or that is to be removed. */
+  readonly look?: Statement | undefined;
+  /** Whether `look` takes locks, and so belongs in the transaction. */
+  readonly lookLocks?: boolean | undefined;
+  /** Run where `look` found a row. */
+  readonly found?: Statement | undefined;
+  /** Run where `look` found none, or where there is no `look`. */
+  readonly absent?: Statement | undefined;
+  /** Reads the row that the write left. */
+  readonly row?: Statement | undefined;
+  /** Reads, and locks, the row that the write was meant for; for a write that changed none. */
+  readonly target?: Statement | undefined;
+}
+
+/** What a script's statements answered; empty where they did not run. */
+export interface ScriptResults {
+  readonly prior: ResultSet;
+  readonly look: ResultSet;
+  /** Of `found` or `absent`. */
+  readonly effect: ResultSet;
+  readonly row: ResultSet;
 }
 
 export interface ResultSet {
@@ -29,6 +63,10 @@ export interface TransactionPlan<Tx, T> {
   readonly isolationLevel?: IsolationLevel | undefined;
   /** Run right after BEGIN, in the same round trip where the client can. */
   readonly opening: readonly Statement[];
+  /** Run in place of `opening`; the body gets its results in the order of {@link ScriptResults}. */
+  readonly script?: WriteScript | undefined;
+  /** Milliseconds that the opening, the script, the closing and the executor may wait for a lock; 0 fails at once. */
+  readonly waitMs: number;
   /** Does the work, then says what to run right before COMMIT. */
   readonly body: (opened: readonly ResultSet[], tx: Tx, executor: Executor) => Promise<Closing<T>>;
   /** Milliseconds after which an unanswered opening or closing counts as lost. */
@@ -46,6 +84,8 @@ export interface Database<Tx> {
   readonly joined: boolean;
   /** Runs one statement as a transaction of its own, or inside a savepoint where `joined`. */
   run(statement: Statement, timeoutMs: number): Promise<ResultSet>;
+  /** Learns what the server is, where the dialect's statements depend on it. */
+  readonly ready?: ((timeoutMs: number) => Promise<void>) | undefined;
   /**
    * Opens a transaction (a savepoint where `joined`), runs `opening`, the body and `closing`, and commits. Resolves only
    * where the server has said that it committed.
@@ -61,8 +101,10 @@ export interface Database<Tx> {
  * - `duplicate`: a unique index refused the statement
  * - `locked`: a lock was not granted in time
  * - `many-rows`: a write that must concern one row concerned several
+ * - `row-lost`: the row that a write left could not be read back
  * - `too-large`: a row takes more bytes than the ledger stores
- * - `not-ours`: at its end the transaction was aborted, or another one than we began
+ * - `not-ours`: at its end the transaction was aborted, or another one than we began; nothing was committed
+ * - `ended`: the work ended the transaction itself, so that part of it may have been committed
  * - `schema`: the ledger's table or a column of it is missing
  * - `reprepare`: a prepared statement was refused; sent another way the statement can run
  * - `unavailable`: no connection was to be had; nothing was sent
@@ -75,8 +117,10 @@ export type FailureKind =
   | "duplicate"
   | "locked"
   | "many-rows"
+  | "row-lost"
   | "too-large"
   | "not-ours"
+  | "ended"
   | "schema"
   | "reprepare"
   | "unavailable"

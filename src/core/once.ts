@@ -65,6 +65,7 @@ function runOnce<Tx, T>(
   return database.transaction<Ended<T>>({
     isolationLevel: options.isolationLevel,
     opening: storeError === undefined ? [claim] : [claim, dialect.markWork],
+    waitMs,
     timeoutMs: waitMs + responseMs,
     body: async ([opened], tx, executor) => {
       const claimed = await settleClaim(call, dialect.readClaim(required(opened)), executor);
@@ -90,6 +91,7 @@ async function settleClaim<Tx>(
   let claim = first;
   for (let round = 1; round <= CLAIM_ROUNDS_MAX; round++) {
     if (claim.status === "mismatch") throw call.mismatch("");
+    if (claim.status === "unfinished") throw call.unfinished();
     if (claim.status === "expired") await executor.run(dialect.forget(call.operation));
     else if (claim.status === "recheck") call.emit("waited");
     else return claim;

@@ -207,6 +207,8 @@ export class ExactDecimal {
 
 export interface Revive {
   readonly decimal: (text: string) => unknown;
+  /** A Uint8Array unless given. */
+  readonly bytes?: ((bytes: Buffer) => unknown) | undefined;
 }
 
 /** The value that {@link toTagged} was given. Map and Set have no way back. */
@@ -219,7 +221,10 @@ export function fromTagged(form: Json, revive: Revive): unknown {
     const [tag, text] = first;
     if (tag === TAG.date) return new Date(text);
     if (tag === TAG.bigint) return BigInt(text);
-    if (tag === TAG.bytes) return new Uint8Array(Buffer.from(text, "base64"));
+    if (tag === TAG.bytes) {
+      const bytes = Buffer.from(text, "base64");
+      return revive.bytes === undefined ? new Uint8Array(bytes) : revive.bytes(bytes);
+    }
     if (tag === TAG.decimal) return revive.decimal(text);
   }
   const value: Record<string, unknown> = {};

@@ -4,6 +4,7 @@ import { type OpledgerError, RolledBackError, RowNotFoundError, VersionConflictE
 import { fingerprint } from "./fingerprint.js";
 import { type Operation, type OperationRef, summarize } from "./operation.js";
 import type { WriteOutcome } from "./outcome.js";
+import { writeInTransaction } from "./write-in-transaction.js";
 import { type Write, writeArguments } from "./writes.js";
 
 /** How often a write may find that a concurrent transaction decided since its snapshot, before giving up. */
@@ -35,12 +36,11 @@ export async function runWrite<Tx, R>(
   write: Write,
 ): Promise<WriteOutcome<R>> {
   const call = new Call(context, operation);
-  const { database, dialect, waitMs, responseMs, codec } = context;
-  const options = { waitMs, redact: [...codec.redact] };
+  const { database, dialect, responseMs } = context;
+  const ask = asker(call, write);
   const answer = await call.attempt(async () => {
     for (let round = 1; round <= WRITE_ROUNDS_MAX; round++) {
-      const statement = dialect.write(operation, write, options);
-      const read = dialect.readWrite(await database.run(statement, waitMs + responseMs));
+      const read = await ask();
       if (read.status === "expired") await database.run(dialect.forget(operation), responseMs);
       else if (read.status === "recheck") call.emit("waited");
       else return read;
@@ -50,6 +50,20 @@ export async function runWrite<Tx, R>(
   if (!isDone(answer)) throw refusal(call, answer, write);
   call.ended(answer.status);
   return outcome<R>(answer, write);
+}
+
+/** One attempt, in one statement where the dialect can, and in a transaction of several where it cannot. */
+function asker<Tx>(call: Call<Tx>, write: Write): () => Promise<WriteAnswer> {
+  const { database, dialect, waitMs, responseMs, codec } = call.context;
+  if (!dialect.singleStatementWrites) {
+    const { attempts } = call;
+    return () => writeInTransaction(call, dialect, write, call.attempts > attempts + 1);
+  }
+  const options = { waitMs, redact: [...codec.redact] };
+  return async () => {
+    const statement = dialect.write(call.operation, write, options);
+    return dialect.readWrite(await database.run(statement, waitMs + responseMs));
+  };
 }
 
 export function isDone(answer: WriteAnswer): answer is Done {

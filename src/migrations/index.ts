@@ -1,13 +1,18 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { quote } from "../dialects/postgres/sql.js";
+import { quote as quoteMysql } from "../dialects/mysql/sql.js";
+import { quote as quotePostgres } from "../dialects/postgres/sql.js";
 
-/** Engines that the ledger's schema is shipped for, and how each quotes a name. */
-const QUOTE: Record<Engine, (name: string) => string> = { postgres: quote };
+/** Engines that the ledger's schema is shipped for, and what takes the place of the names in its SQL. */
+const RENAME: Record<Engine, (sql: string, options: MigrationOptions) => string> = {
+  postgres: renamedPostgres,
+  mysql: renamedMysql,
+  mariadb: renamedMysql,
+};
 
-export type Engine = "postgres";
+export type Engine = "postgres" | "mysql" | "mariadb";
 
 export interface MigrationOptions {
-  /** The ledger's schema; `public` unless given. It must exist. */
+  /** The ledger's schema; `public` on PostgreSQL and the connection's database elsewhere unless given. It must exist. */
   readonly schema?: string | undefined;
   /** The ledger's table; `opledger_operations` unless given. Indexes and functions are named after it. */
   readonly table?: string | undefined;
@@ -21,6 +26,9 @@ export interface Migration {
   readonly up: string;
   /** SQL that undoes `up`. The ledger's rows are lost with it. */
   readonly down: string;
+  /** `up`, one statement after the other, for clients that take no more than one at a time. */
+  readonly upStatements: readonly string[];
+  readonly downStatements: readonly string[];
 }
 
 const FOLDER = new URL("../../migrations/", import.meta.url);
@@ -35,24 +43,59 @@ const FILE = /^(\d{4})_(\w+)\.up\.sql$/;
 export function ledgerMigrations(engine: Engine, options: MigrationOptions = {}): Migration[] {
   const folder = new URL(`${engine}/`, FOLDER);
   const render = (file: string): string =>
-    renamed(readFileSync(new URL(file, folder), "utf8"), engine, options);
+    RENAME[engine](readFileSync(new URL(file, folder), "utf8"), options);
   return readdirSync(folder)
     .sort()
     .flatMap((file) => {
       const [, version, name] = FILE.exec(file) ?? [];
       if (version === undefined || name === undefined) return [];
-      const down = render(file.replace(".up.sql", ".down.sql"));
-      return [{ version: Number(version), name, up: render(file), down }];
+      const upStatements = split(render(file));
+      const downStatements = split(render(file.replace(".up.sql", ".down.sql")));
+      const text = (statements: readonly string[]): string => `${statements.join(";\n")};\n`;
+      const [up, down] = [text(upStatements), text(downStatements)];
+      return [{ version: Number(version), name, up, down, upStatements, downStatements }];
     });
 }
 
-function renamed(
+/**
+ * The statements of a file. Where a line `DELIMITER //` says so, as the mysql client has it, they end in that; a file
+ * without one is taken as a single statement, since its bodies may hold semicolons of their own.
+ */
+function split(sql: string): string[] {
+  if (!/^DELIMITER /m.test(sql)) return [sql.trim().replace(/;$/, "")];
+  let delimiter = ";";
+  const statements: string[] = [];
+  let lines: string[] = [];
+  const end = (): void => {
+    const statement = lines.join("\n").trim();
+    if (statement.replaceAll(/^--.*$/gm, "").trim() !== "") statements.push(statement);
+    lines = [];
+  };
+  for (const line of sql.split("\n")) {
+    const [, chosen] = /^DELIMITER (\S+)\s*$/.exec(line) ?? [];
+    if (chosen !== undefined) delimiter = chosen;
+    else if (line.endsWith(delimiter)) {
+      lines.push(line.slice(0, -delimiter.length));
+      end();
+    } else lines.push(line);
+  }
+  end();
+  return statements;
+}
+
+function renamedPostgres(
   sql: string,
-  engine: Engine,
   { schema = "public", table = "opledger_operations" }: MigrationOptions,
 ): string {
-  const name = QUOTE[engine];
   return sql
-    .replaceAll(`"public"`, () => name(schema))
-    .replaceAll(/"opledger_operations(\w*)"/g, (_, suffix: string) => name(table + suffix));
+    .replaceAll(`"public"`, () => quotePostgres(schema))
+    .replaceAll(/"opledger_operations(\w*)"/g, (_, suffix: string) => quotePostgres(table + suffix));
+}
+
+/** Indexes and constraints belong to their table, and take no schema. */
+function renamedMysql(sql: string, { schema, table = "opledger_operations" }: MigrationOptions): string {
+  return sql.replaceAll(/`opledger_operations(\w*)`/g, (_, suffix: string) => {
+    const name = quoteMysql(table + suffix);
+    return schema === undefined || /_(?:idx|check)$/.test(suffix) ? name : `${quoteMysql(schema)}.${name}`;
+  });
 }

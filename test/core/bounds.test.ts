@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { BATCH_MAX } from "../../src/core/batch.js";
 import { DEFAULT_CODEC, encodeResult } from "../../src/core/codec.js";
 import type { LedgerContext } from "../../src/core/context.js";
-import type { Claim, Dialect } from "../../src/core/dialect.js";
+import type { Claim, OneStatementDialect } from "../../src/core/dialect.js";
 import { FingerprintMismatchError, RolledBackError } from "../../src/core/errors.js";
 import type { LedgerEvent } from "../../src/core/events.js";
 import type { Database, Failure, Statement, TransactionPlan } from "../../src/core/executor.js";
@@ -41,7 +41,7 @@ class Scripted {
       return value;
     };
     const database: Database<null> = { joined, run, transaction, failure: () => this.failure };
-    const dialect: Dialect = {
+    const dialect: OneStatementDialect = {
       ...postgres,
       claim: () => ({ sql: "claim", values: [] }),
       forget: () => ({ sql: "forget", values: [] }),

@@ -1,46 +1,17 @@
-import { DEFAULT_CODEC } from "../../core/codec.js";
 import type { LedgerContext } from "../../core/context.js";
-import type { EventListener } from "../../core/events.js";
 import type { Database } from "../../core/executor.js";
-import { Flights } from "../../core/flights.js";
 import { Ledger } from "../../core/ledger.js";
-import { type OperationRef, RETENTION_MS_MAX } from "../../core/operation.js";
-import { DEFAULT_RETENTION_MS } from "../../core/retention.js";
-import { type Backoff, DEFAULT_BACKOFF } from "../../core/retry.js";
+import { type CommonOptions, checkedOptions, DEFAULT_TABLE } from "../../core/options.js";
 import { postgresDialect } from "../../dialects/postgres/index.js";
 import type { PgClientLike, PgPoolLike } from "./client.js";
 import { PgDatabase } from "./executor.js";
 import type { PgTransaction } from "./transaction.js";
 
-export interface LedgerOptions {
-  /** How long a key is remembered, in milliseconds; 7 days unless given. After it the key is unseen again. */
-  readonly retentionMs?: number | undefined;
-  /** How long a duplicate waits for the run that holds its key, in milliseconds; 10,000 unless given, 0 fails at once. */
-  readonly waitMs?: number | undefined;
-  /**
-   * How long the server may take, beyond `waitMs`, to answer one of the ledger's own statements, in milliseconds; 30,000
-   * unless given. Then the connection is cut and the outcome counts as unknown until the key is tried again.
-   */
-  readonly responseMs?: number | undefined;
+export interface LedgerOptions extends CommonOptions {
   /** The ledger's schema; `public` unless given. */
   readonly schema?: string | undefined;
-  /** The ledger's table; `opledger_operations` unless given. */
-  readonly table?: string | undefined;
   /** Whether to use named prepared statements; `auto`, the default, stops where a pooler refuses them. */
   readonly prepare?: "auto" | boolean | undefined;
-  /** How often and how soon deadlocks, serialization failures and lost connections are retried. */
-  readonly backoff?: Partial<Backoff> | undefined;
-  /** Called synchronously for everything the ledger does. Events hold no key in clear. */
-  readonly onEvent?: EventListener | undefined;
-  /**
-   * Makes a failure of the work final: its effect is rolled back, what this returns is recorded, and every replay throws
-   * it as `StoredFailureError`. Returning undefined leaves the key retryable.
-   */
-  readonly storeError?: ((error: unknown, operation: OperationRef) => unknown) | undefined;
-  /** Names of columns and properties whose values are never stored: outcomes show null in their place. */
-  readonly redact?: readonly string[] | undefined;
-  /** Makes a stored decimal into a class of your own; `ExactDecimal` unless given. */
-  readonly decimal?: ((text: string) => unknown) | undefined;
 }
 
 /** A ledger over a `pg` pool or client. */
@@ -79,44 +50,11 @@ export class PgLedger extends Ledger<PgTransaction> {
  * });
  */
 export function createLedger(source: PgPoolLike | PgClientLike, options: LedgerOptions = {}): PgLedger {
-  const { schema = "public", table = "opledger_operations", prepare = "auto", storeError, onEvent } = options;
-  const waitMs = whole("waitMs", options.waitMs ?? 10_000, 0, WAIT_MS_MAX);
-  const responseMs = whole("responseMs", options.responseMs ?? 30_000, 1, WAIT_MS_MAX);
+  const { schema = "public", table = DEFAULT_TABLE, prepare = "auto" } = options;
+  const { settings, acquireMs } = checkedOptions<PgTransaction>(options);
   const ledger = { schema, table };
-  const database = new PgDatabase(source, { ledger, prepare, acquireMs: Math.max(waitMs, ACQUIRE_MS_MIN) });
-  const context: LedgerContext<PgTransaction> = {
-    database,
-    dialect: postgresDialect(ledger),
-    retentionMs: whole("retentionMs", options.retentionMs ?? DEFAULT_RETENTION_MS, 1, RETENTION_MS_MAX),
-    waitMs,
-    responseMs,
-    backoff: checkedBackoff(options.backoff),
-    codec: { decimal: options.decimal ?? DEFAULT_CODEC.decimal, redact: new Set(options.redact) },
-    onEvent,
-    storeError,
-    flights: new Flights(),
-  };
-  return new PgLedger(context, database);
-}
-
-/** A day: longer waits hold connections for nothing, and overflow timers. */
-const WAIT_MS_MAX = 86_400_000;
-/** A pool deserves this long to open a connection, even where duplicates do not wait. */
-const ACQUIRE_MS_MIN = 5_000;
-
-function checkedBackoff(given: Partial<Backoff> = {}): Backoff {
-  return {
-    attemptsMax: whole("backoff.attemptsMax", given.attemptsMax ?? DEFAULT_BACKOFF.attemptsMax, 1, 1_000),
-    baseMs: whole("backoff.baseMs", given.baseMs ?? DEFAULT_BACKOFF.baseMs, 0, WAIT_MS_MAX),
-    capMs: whole("backoff.capMs", given.capMs ?? DEFAULT_BACKOFF.capMs, 0, WAIT_MS_MAX),
-  };
-}
-
-function whole(name: string, value: unknown, min: number, max: number): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < min || value > max) {
-    throw new TypeError(`${name} must be a whole number from ${min} to ${max}`);
-  }
-  return value;
+  const database = new PgDatabase(source, { ledger, prepare, acquireMs });
+  return new PgLedger({ ...settings, database, dialect: postgresDialect(ledger) }, database);
 }
 
 export type { PgClientLike, PgPoolLike, PgQueryConfig, PgResult } from "./client.js";

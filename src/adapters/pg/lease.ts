@@ -1,6 +1,6 @@
+import { Mutex } from "../../core/mutex.js";
 import { cut, isPool, type PgClientLike, type PgPoolClientLike, type PgPoolLike } from "./client.js";
 import { survive, Unavailable } from "./failure.js";
-import { Mutex } from "./mutex.js";
 
 export interface Lease {
   readonly client: PgClientLike;

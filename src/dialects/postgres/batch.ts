@@ -1,8 +1,8 @@
-import { RESULT_BYTES_MAX } from "../../core/codec.js";
+import { EFFECT_LETTER, RESULT_BYTES_MAX } from "../../core/codec.js";
 import type { BatchEntry } from "../../core/dialect.js";
 import type { Entries, Write } from "../../core/writes.js";
 import { MARKER, quote, quotePath } from "./sql.js";
-import { EFFECT_LETTER, returnedColumns, rowBytes } from "./writes.js";
+import { returnedColumns, rowBytes } from "./writes.js";
 
 type BatchWrite = Extract<Write, { verb: "insert" | "increment" }>;
 

@@ -1,8 +1,9 @@
+import { EFFECT_LETTER } from "../../core/codec.js";
 import type {
   Claim,
   ClaimedOperation,
-  Dialect,
   LedgerRecord,
+  OneStatementDialect,
   WaitOptions,
   WriteAnswer,
 } from "../../core/dialect.js";
@@ -10,7 +11,7 @@ import type { ResultSet, Row, Statement } from "../../core/executor.js";
 import type { Effect } from "../../core/outcome.js";
 import { batchJson, batchShape, batchSql } from "./batch.js";
 import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes } from "./sql.js";
-import { EFFECT_LETTER, shapeOf, writeSql, writeValues } from "./writes.js";
+import { shapeOf, writeSql, writeValues } from "./writes.js";
 
 export interface PostgresDialectOptions {
   readonly schema: string;
@@ -25,11 +26,12 @@ const EFFECT_OF: Readonly<Record<string, Effect>> = Object.fromEntries(
 );
 
 /** PostgreSQL 15 to 18. */
-export function postgresDialect({ schema, table }: PostgresDialectOptions): Dialect {
+export function postgresDialect({ schema, table }: PostgresDialectOptions): OneStatementDialect {
   const ledger = quotePath([schema, table]);
   const shapes = new Shapes();
   const fixed = fixedStatements(ledger);
   return {
+    singleStatementWrites: true,
     migrateCommand:
       'psql "$DATABASE_URL" -f node_modules/opledger/migrations/postgres/0001_operations.up.sql',
     claim: (operation, options) => bind(fixed.claim, claimValues(operation, options)),

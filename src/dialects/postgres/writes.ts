@@ -1,12 +1,9 @@
-import { FORMAT, RESULT_BYTES_MAX } from "../../core/codec.js";
+import { EFFECT_LETTER, FORMAT, RESULT_BYTES_MAX } from "../../core/codec.js";
 import type { Entries, Write } from "../../core/writes.js";
 import { MARKER, Parameters, quote, quotePath } from "./sql.js";
 
 /** The placeholders that every bound write starts with, $1 to $7, and $8 where there is something to redact. */
 const COMMON_VALUES = 7;
-
-/** The letter that stands for an effect in a stored row. */
-export const EFFECT_LETTER = { inserted: "i", updated: "u", deleted: "d", unchanged: "n" } as const;
 
 /** The parts in which one verb's statement differs from another's. */
 interface Parts {

@@ -1,10 +1,13 @@
-import type { ClaimedOperation, Dialect } from "../../../src/core/dialect.js";
+import type { ClaimedOperation, OneStatementDialect } from "../../../src/core/dialect.js";
 import type { Statement } from "../../../src/core/executor.js";
 import { fingerprint } from "../../../src/core/fingerprint.js";
 import { identify, type OperationRef } from "../../../src/core/operation.js";
-import { postgresDialect } from "../../../src/dialects/postgres/index.js";
+import { postgresOneStatementDialect } from "../../../src/dialects/postgres/index.js";
 
-export const dialect: Dialect = postgresDialect({ schema: "public", table: "opledger_operations" });
+export const dialect: OneStatementDialect = postgresDialect({
+  schema: "public",
+  table: "opledger_operations",
+});
 
 export function claimed(ref: OperationRef): ClaimedOperation {
   return { ...identify(ref, 604_800_000), fingerprint: fingerprint(ref.payload) };

@@ -1,0 +1,63 @@
+import type { Executor, ResultSet, Statement } from "../../core/executor.js";
+import { ERRNO } from "../../dialects/mysql/failure.js";
+import type { Connection } from "./client.js";
+import { errnoOf, isConnectionLoss } from "./failure.js";
+import type { Sender } from "./session.js";
+
+/**
+ * Sends statements one at a time, each with a bound on how long it may wait for a lock. The session's own bound is as
+ * before afterwards; a connection on which that cannot be said is cut.
+ */
+export class Bounded implements Executor {
+  constructor(
+    readonly connection: Connection,
+    readonly sender: Sender,
+    readonly timeoutMs: number,
+    readonly waitSeconds: number,
+  ) {}
+
+  async run(statement: Statement): Promise<ResultSet> {
+    const { boundsStatements } = this.sender.traits;
+    if (boundsStatements) return this.#attempt(statement);
+    return this.#bounded(() => this.#attempt(statement));
+  }
+
+  async #attempt(statement: Statement): Promise<ResultSet> {
+    try {
+      return await this.#send(statement);
+    } catch (error) {
+      if (statement.orElse === undefined || errnoOf(error) !== ERRNO.duplicateEntry) throw error;
+      return this.#send(statement.orElse);
+    }
+  }
+
+  #send(statement: Statement): Promise<ResultSet> {
+    const { sender, connection, timeoutMs, waitSeconds } = this;
+    if (!sender.traits.boundsStatements) return sender.send(connection, statement, timeoutMs);
+    const sql = `SET STATEMENT innodb_lock_wait_timeout = ${waitSeconds} FOR ${statement.sql}`;
+    return sender.send(
+      connection,
+      statement.name === undefined ? { ...statement, sql } : { ...statement, sql, name: sql },
+      timeoutMs,
+    );
+  }
+
+  async #bounded<T>(body: () => Promise<T>): Promise<T> {
+    const { sender, connection, timeoutMs, waitSeconds } = this;
+    const send = (sql: string): Promise<ResultSet> => sender.send(connection, { sql, values: [] }, timeoutMs);
+    await send(
+      `SET @opledger_wait = @@SESSION.innodb_lock_wait_timeout, SESSION innodb_lock_wait_timeout = ${waitSeconds}`,
+    );
+    let lost = false;
+    try {
+      return await body();
+    } catch (error) {
+      lost = isConnectionLoss(error);
+      throw error;
+    } finally {
+      if (!lost) {
+        await send("SET SESSION innodb_lock_wait_timeout = @opledger_wait").catch(() => connection.destroy());
+      }
+    }
+  }
+}

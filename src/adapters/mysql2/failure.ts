@@ -1,0 +1,121 @@
+import type { Failure } from "../../core/executor.js";
+import { ERRNO, mysqlFailure } from "../../dialects/mysql/failure.js";
+import type { Connection } from "./client.js";
+
+/** The connection broke, or its answer did not come, between sending a COMMIT and reading its answer. */
+export class CommitLost extends Error {
+  constructor(cause: unknown) {
+    super("the connection was lost around COMMIT", { cause });
+  }
+}
+
+/** The server did not answer in time, and the connection was cut. */
+export class ResponseTimeout extends Error {
+  constructor(readonly timeoutMs: number) {
+    super(`the server did not answer within ${timeoutMs} ms`);
+  }
+}
+
+/** No connection was to be had; nothing was sent. */
+export class Unavailable extends Error {}
+
+/** The transaction was spoiled by its work, and was rolled back. */
+export class NotOurs extends Error {
+  constructor(cause: unknown) {
+    super("the transaction could not be committed", { cause });
+  }
+}
+
+/** The connection broke before COMMIT was sent. */
+export class ConnectionLost extends Error {
+  constructor(cause: unknown) {
+    super("the connection was lost", { cause });
+  }
+}
+
+/** The ledger's own row was refused as a duplicate: a concurrent run of the operation was faster. */
+export class LedgerDuplicate extends Error {
+  constructor(cause: unknown) {
+    super("the operation was recorded by a concurrent run", { cause });
+  }
+}
+
+/** The errors by which a server says that it ends the connection: shutdown, kill, and its own timeouts. */
+const SHUTDOWN: ReadonlySet<number> = new Set([1053, 1077, 1079, 1080, 1927, 2006, 2013, 3032, 4031]);
+
+const gone = new WeakSet<Connection>();
+const losses = new WeakSet<Error>();
+const listening = new WeakSet<Connection>();
+
+/** A connection that breaks while nothing is asked emits `error`, which would end the process where nobody listens. */
+export function survive(connection: Connection): void {
+  if (listening.has(connection)) return;
+  listening.add(connection);
+  connection.on("error", () => gone.add(connection));
+  connection.on("end", () => gone.add(connection));
+}
+
+export function isGone(connection: Connection): boolean {
+  return gone.has(connection);
+}
+
+/** Remembers that an error of this connection's came from its loss; the work's other clients have the same errors. */
+export function noteLoss(connection: Connection, error: unknown): void {
+  if (!(error instanceof Error)) return;
+  const { fatal } = error as { fatal?: unknown };
+  if (fatal !== true && !SHUTDOWN.has(errnoOf(error) ?? 0)) return;
+  gone.add(connection);
+  losses.add(error);
+}
+
+/** ORMs and callers wrap errors, but not deeper than this. */
+const CAUSES_MAX = 4;
+
+/** Whether an error, or what caused it, is the loss of an operation's connection. */
+export function isConnectionLoss(error: unknown): boolean {
+  let cause = error;
+  for (let depth = 0; cause instanceof Error && depth < CAUSES_MAX; cause = cause.cause, depth++) {
+    if (cause instanceof ResponseTimeout || cause instanceof CommitLost || cause instanceof ConnectionLost)
+      return true;
+    if (losses.has(cause)) return true;
+  }
+  return false;
+}
+
+/** The server's number of an error; system errors have negative ones of their own. */
+export function errnoOf(error: unknown): number | undefined {
+  const { errno, sqlState } = (error ?? {}) as { errno?: unknown; sqlState?: unknown };
+  return typeof errno === "number" && errno > 0 && (sqlState !== undefined || SHUTDOWN.has(errno))
+    ? errno
+    : undefined;
+}
+
+/** Errors after which the transaction, or a part of it, is gone whatever the work makes of them. */
+const POISON: ReadonlySet<number> = new Set([
+  ERRNO.deadlock,
+  ERRNO.lockWaitTimeout,
+  ERRNO.lockNowait,
+  ERRNO.recordChanged,
+  ERRNO.rolledBackByPlugin,
+  ERRNO.errorDuringCommit,
+  ERRNO.unknownCommand,
+  ERRNO.xaDeadlock,
+  ERRNO.xaTimeout,
+  ERRNO.xaRollback,
+]);
+
+export function poisons(error: unknown): boolean {
+  return POISON.has(errnoOf(error) ?? 0) || isConnectionLoss(error);
+}
+
+/** What an error of mysql2, or of the work that uses it, means for an operation. */
+export function mysql2Failure(error: unknown, table: string): Failure {
+  if (error instanceof CommitLost) return { kind: "unknown" };
+  if (error instanceof Unavailable) return { kind: "unavailable" };
+  if (error instanceof NotOurs) return { kind: "not-ours" };
+  if (error instanceof LedgerDuplicate) return { kind: "duplicate", ledger: true };
+  if (isConnectionLoss(error)) return { kind: "lost" };
+  const errno = errnoOf(error);
+  if (errno === undefined || !(error instanceof Error)) return { kind: "other" };
+  return mysqlFailure({ errno, message: error.message }, table);
+}

@@ -1,0 +1,176 @@
+import type {
+  Closing,
+  Database,
+  Executor,
+  Failure,
+  ResultSet,
+  Statement,
+  TransactionPlan,
+} from "../../core/executor.js";
+import { Mutex } from "../../core/mutex.js";
+import { inOrder, runScript } from "../../core/script.js";
+import { Bounded } from "./bounded.js";
+import { type Connection, connectionOf, type MysqlConnectionLike } from "./client.js";
+import {
+  ConnectionLost,
+  errnoOf,
+  isGone,
+  LedgerDuplicate,
+  NotOurs,
+  survive,
+  Unavailable,
+} from "./failure.js";
+import type { Sender } from "./session.js";
+import { type MysqlTransaction, TransactionHandle } from "./transaction.js";
+import { waitSeconds } from "./wait.js";
+
+const statement = (sql: string): Statement => ({ sql, values: [] });
+
+/** A transaction that somebody else opened: each call is a savepoint in it, so that a failed one leaves it usable. */
+export class JoinedMysqlDatabase implements Database<MysqlTransaction> {
+  readonly joined = true;
+  readonly #connection: Connection;
+  /** Where the transaction is that of another operation: the handle that its work got. */
+  readonly #handle: TransactionHandle | undefined;
+  readonly #sender: Sender;
+  readonly #mutex: Mutex;
+
+  constructor(joined: MysqlConnectionLike | MysqlTransaction, sender: Sender) {
+    this.#handle = joined instanceof TransactionHandle ? joined : undefined;
+    this.#connection = this.#handle?.connection ?? connectionOf(joined as MysqlConnectionLike);
+    this.#sender = sender;
+    this.#mutex = mutexOf(this.#handle ?? this.#connection);
+    survive(this.#connection);
+  }
+
+  failure(error: unknown): Failure {
+    return this.#sender.failure(error);
+  }
+
+  ready(timeoutMs: number): Promise<void> {
+    return this.#sender.learn(this.#connection, timeoutMs);
+  }
+
+  async run(asked: Statement, timeoutMs: number): Promise<ResultSet> {
+    await this.ready(timeoutMs);
+    return this.#inSavepoint(timeoutMs, async ({ release }) => {
+      const result = await this.#bounded(timeoutMs, timeoutMs).run(asked);
+      await release();
+      return result;
+    });
+  }
+
+  async transaction<T>(plan: TransactionPlan<MysqlTransaction, T>): Promise<T> {
+    if (plan.isolationLevel !== undefined) {
+      throw new TypeError(
+        "`isolationLevel` belongs to the transaction that was joined; set it where you begin it",
+      );
+    }
+    await this.ready(plan.timeoutMs);
+    return this.#inSavepoint(plan.timeoutMs, async ({ release }) => {
+      const executor = this.#bounded(plan.timeoutMs, plan.waitMs);
+      const opened =
+        plan.script === undefined
+          ? await inTurn(executor, plan.opening)
+          : inOrder(await runScript(executor, plan.script));
+      const { closing, value } = await this.#body(plan, opened, executor);
+      await close(executor, closing);
+      await release();
+      return value;
+    });
+  }
+
+  async #body<T>(
+    plan: TransactionPlan<MysqlTransaction, T>,
+    opened: readonly ResultSet[],
+    executor: Executor,
+  ): Promise<Closing<T>> {
+    const handle = new TransactionHandle(this.#connection);
+    try {
+      const finish = await plan.body(opened, handle, executor);
+      if (handle.spoiled !== undefined) throw handle.spoiled;
+      if (isGone(this.#connection)) throw new ConnectionLost(handle.firstError);
+      return finish;
+    } catch (error) {
+      if (handle.spoiled === undefined || error === handle.firstError) throw error;
+      throw new NotOurs(handle.spoiled);
+    } finally {
+      handle.close();
+      if (handle.spoiled !== undefined) this.#handle?.observe(handle.firstError);
+    }
+  }
+
+  #bounded(timeoutMs: number, waitMs: number): Bounded {
+    return new Bounded(this.#connection, this.#sender, timeoutMs, waitSeconds(waitMs, this.#sender.traits));
+  }
+
+  async #inSavepoint<T>(
+    timeoutMs: number,
+    body: (savepoint: { readonly release: () => Promise<void> }) => Promise<T>,
+  ): Promise<T> {
+    const unlock = await this.#mutex.lock(timeoutMs);
+    if (unlock === undefined)
+      throw new Unavailable(`the connection was busy with another operation for ${timeoutMs} ms`);
+    const depth = (depths.get(this.#connection) ?? 0) + 1;
+    const name = `opledger_join_${depth}`;
+    const send = (sql: string): Promise<ResultSet> =>
+      this.#sender.send(this.#connection, statement(sql), timeoutMs);
+    try {
+      this.#handle?.refuseEnded();
+      depths.set(this.#connection, depth);
+      const joined = await this.#sender.opens(this.#connection, statement(`SAVEPOINT ${name}`), timeoutMs);
+      if (joined === false) {
+        throw new TypeError(
+          "`within` joins an open transaction, and this connection has none; begin one first",
+        );
+      }
+      return await body({ release: async () => void (await send(`RELEASE SAVEPOINT ${name}`)) });
+    } catch (error) {
+      this.#handle?.observe(error);
+      await this.#undo(send, name);
+      throw error;
+    } finally {
+      depths.set(this.#connection, depth - 1);
+      unlock();
+    }
+  }
+
+  async #undo(send: (sql: string) => Promise<ResultSet>, name: string): Promise<void> {
+    if (isGone(this.#connection)) return;
+    try {
+      await send(`ROLLBACK TO SAVEPOINT ${name}`);
+      await send(`RELEASE SAVEPOINT ${name}`);
+    } catch {
+      // The transaction is beyond saving; the error that led here says more than this one.
+    }
+  }
+}
+
+async function inTurn(executor: Executor, statements: readonly Statement[]): Promise<ResultSet[]> {
+  const results: ResultSet[] = [];
+  for (const each of statements) results.push(await executor.run(each));
+  return results;
+}
+
+async function close(executor: Executor, closing: readonly Statement[]): Promise<void> {
+  for (const each of closing) {
+    try {
+      const { affected } = await executor.run(each);
+      if (each.affects !== undefined && affected !== each.affects) throw new NotOurs(undefined);
+    } catch (error) {
+      throw errnoOf(error) === 1062 ? new LedgerDuplicate(error) : error;
+    }
+  }
+}
+
+/** Savepoints of one name replace each other, so those of nested calls have names of their own. */
+const depths = new WeakMap<Connection, number>();
+const mutexes = new WeakMap<object, Mutex>();
+
+function mutexOf(owner: object): Mutex {
+  const known = mutexes.get(owner);
+  if (known !== undefined) return known;
+  const made = new Mutex();
+  mutexes.set(owner, made);
+  return made;
+}

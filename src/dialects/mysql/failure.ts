@@ -1,0 +1,80 @@
+import type { Failure } from "../../core/executor.js";
+
+/** Numbers of the server's errors, the same in MySQL and MariaDB unless noted. */
+export const ERRNO = {
+  duplicateEntry: 1062,
+  duplicateEntryWithKey: 1586,
+  lockWaitTimeout: 1205,
+  deadlock: 1213,
+  /** MariaDB: the row changed since the read view was opened. */
+  recordChanged: 1020,
+  /** MySQL: a plugin, such as Group Replication's certification, rolled the transaction back. */
+  rolledBackByPlugin: 3101,
+  /** Galera, Group Replication and a full disk alike: an error during COMMIT. */
+  errorDuringCommit: 1180,
+  /** Galera: the node is not ready for queries. */
+  unknownCommand: 1047,
+  noSuchTable: 1146,
+  badField: 1054,
+  /** Of a savepoint or a procedure. */
+  doesNotExist: 1305,
+  wrongArgumentCount: 1318,
+  signal: 1644,
+  xaDeadlock: 1614,
+  xaTimeout: 1613,
+  xaRollback: 1402,
+  xaWrongState: 1399,
+  lockNowait: 3572,
+  unknownStatement: 1243,
+  needReprepare: 1615,
+  tooManyStatements: 1461,
+} as const;
+
+/** The text by which our own statements refuse a transaction that is not ours. */
+export const NOT_OURS = "opledger:not-ours";
+
+export interface MysqlError {
+  readonly errno: number;
+  readonly message: string;
+}
+
+/** What an error of MySQL or MariaDB means for an operation. */
+export function mysqlFailure({ errno, message }: MysqlError, table: string): Failure {
+  switch (errno) {
+    case ERRNO.deadlock:
+    case ERRNO.recordChanged:
+    case ERRNO.rolledBackByPlugin:
+    case ERRNO.xaDeadlock:
+    case ERRNO.xaTimeout:
+    case ERRNO.xaRollback:
+      return { kind: "conflict" };
+    case ERRNO.duplicateEntry:
+    case ERRNO.duplicateEntryWithKey:
+      return { kind: "duplicate" };
+    case ERRNO.lockWaitTimeout:
+    case ERRNO.lockNowait:
+      return { kind: "locked" };
+    case ERRNO.errorDuringCommit:
+      // "149" is a lost certification; anything else leaves open what became of the transaction.
+      return { kind: /\b149\b/.test(message) ? "conflict" : "unknown" };
+    case ERRNO.unknownCommand:
+      return { kind: "unavailable" };
+    case ERRNO.doesNotExist:
+      if (/^PROCEDURE\b/.test(message)) return { kind: message.includes(table) ? "schema" : "other" };
+      return { kind: /^SAVEPOINT\b/.test(message) && message.includes("opledger") ? "ended" : "other" };
+    case ERRNO.wrongArgumentCount:
+    case ERRNO.noSuchTable:
+      return { kind: message.includes(table) ? "schema" : "other" };
+    case ERRNO.signal:
+      return { kind: message.includes(NOT_OURS) ? "ended" : "other" };
+    case ERRNO.badField:
+      // The message names the column but not its table; these are columns that hardly another table has.
+      return { kind: /'(?:\w+\.)?(?:fingerprint|expires_at)'/.test(message) ? "schema" : "other" };
+    case ERRNO.unknownStatement:
+    case ERRNO.needReprepare:
+    case ERRNO.tooManyStatements:
+      return { kind: "reprepare" };
+    default:
+      return { kind: "other" };
+  }
+}

@@ -1,0 +1,180 @@
+import type {
+  Claim,
+  ClaimedOperation,
+  LedgerRecord,
+  Recalled,
+  ScriptDialect,
+  TableKey,
+} from "../../core/dialect.js";
+import type { ResultSet, Row, Statement } from "../../core/executor.js";
+import { plain, prepared, quotePath } from "./sql.js";
+import { hasNaturalKey, type Traits, writeStatements } from "./writes.js";
+
+export interface MysqlDialectOptions {
+  /** The database that holds the ledger; the connection's own unless given. */
+  readonly schema: string | undefined;
+  readonly table: string;
+  /** What the server can do; asked each time, since the first connection may have to tell. */
+  readonly traits: () => Traits;
+}
+
+export type EngineName = "mysql" | "mariadb";
+
+/** MySQL 8.0 and later. */
+export const MYSQL: Traits = { insertReturning: false, boundsStatements: false, waitSecondsMin: 1 };
+/** MariaDB 10.11 and later. */
+export const MARIADB: Traits = { insertReturning: true, boundsStatements: true, waitSecondsMin: 0 };
+
+const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
+
+/** Sent at the savepoint that a failed work is rolled back to. */
+export const MARK_WORK: Statement = plain("SAVEPOINT opledger_work");
+
+/** MySQL and MariaDB, on InnoDB. */
+export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
+  const { schema, table, traits } = options;
+  const ledger = quotePath(schema === undefined ? [table] : [schema, table]);
+  const recall = (operation: ClaimedOperation, lock: string): Statement =>
+    prepared(recallSql(ledger) + lock, [operation.fingerprint, operation.fingerprint, idBytes(operation)]);
+  return {
+    singleStatementWrites: false,
+    migrateCommand: "mysql < node_modules/opledger/migrations/<mysql or mariadb>/0001_operations.up.sql",
+    claim: (operation) => ({
+      ...insertRow(ledger, operation, STATE.claimed, null),
+      orElse: recall(operation, " LOCK IN SHARE MODE"),
+    }),
+    readClaim: (result) => readRecall(result) ?? (result.affected === 1 ? CLAIMED : { status: "recheck" }),
+    complete: (operation, _token, status, result) =>
+      prepared(
+        `UPDATE ${ledger} SET state = ?, result = ? WHERE id = ? AND state = ${STATE.claimed}`,
+        [STATE[status], result, idBytes(operation)],
+        { affects: 1 },
+      ),
+    markWork: MARK_WORK,
+    undoWork: plain("ROLLBACK TO SAVEPOINT opledger_work"),
+    script: (operation, write, scriptOptions) => ({
+      prior: recall(operation, scriptOptions.locking ? " LOCK IN SHARE MODE" : ""),
+      ...writeStatements(write, traits(), scriptOptions),
+    }),
+    recall: (operation) => recall(operation, " LOCK IN SHARE MODE"),
+    readRecall,
+    record: (operation, result) => ({
+      ...insertRow(ledger, operation, STATE.completed, result),
+      affects: 1,
+    }),
+    needsKey: (write) =>
+      !traits().insertReturning &&
+      (write.verb === "insert" || write.verb === "upsert") &&
+      !hasNaturalKey(write),
+    describe,
+    readKey,
+    forget: (operation) =>
+      prepared(
+        `DELETE FROM ${ledger} WHERE id = ? AND expires_at <= UTC_TIMESTAMP(6) AND state <> ${STATE.claimed}`,
+        [idBytes(operation)],
+      ),
+    sweep: (limit) => plain(sweepSql(ledger, limit)),
+    inspect: (operation) => prepared(inspectSql(ledger), [idBytes(operation)]),
+    readRecord,
+  };
+}
+
+const CLAIMED: Claim = { status: "claimed", token: "" };
+
+function idBytes({ keyHash }: { readonly keyHash: string }): Buffer {
+  return Buffer.from(keyHash, "hex");
+}
+
+/** Times are the server's, in UTC whatever the session's time zone. */
+function insertRow(
+  ledger: string,
+  operation: ClaimedOperation,
+  state: number,
+  result: Buffer | null,
+): Statement {
+  const { scope, operation: name, key, fingerprint, retentionMs } = operation;
+  return prepared(
+    `INSERT INTO ${ledger} (id, scope, operation, \`key\`, fingerprint, state, result, created_at, expires_at)
+VALUES (?, ?, ?, ?, ?, ${state}, ?, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) + INTERVAL ? * 1000 MICROSECOND)`,
+    [idBytes(operation), scope, name, key, fingerprint, result, String(retentionMs)],
+  );
+}
+
+/** A row in state 0 is shown before anything else of it: nobody may take it over. */
+function recallSql(ledger: string): string {
+  return `SELECT CASE WHEN state = ${STATE.claimed} THEN 'unfinished' WHEN expires_at <= UTC_TIMESTAMP(6) THEN 'expired'
+  WHEN fingerprint <> ? THEN 'mismatch' WHEN state = ${STATE.failed} THEN 'failed' ELSE 'completed' END AS status,
+  CASE WHEN fingerprint = ? THEN result END AS result
+FROM ${ledger} WHERE id = ?`;
+}
+
+function readRecall({ rows: [row] }: ResultSet): Recalled | undefined {
+  switch (row?.status) {
+    case "completed":
+    case "failed":
+      return { status: row.status, result: bytesOf(row.result) };
+    case "expired":
+    case "mismatch":
+    case "unfinished":
+      return { status: row.status };
+    default:
+      return undefined;
+  }
+}
+
+/** Stored results are UTF-8, so a connection whose `typeCast` makes text of them does no harm. */
+function bytesOf(value: unknown): Uint8Array {
+  return typeof value === "string" ? Buffer.from(value, "utf8") : (value as Uint8Array);
+}
+
+function describe(path: readonly string[]): Statement {
+  const table = path.at(-1);
+  const schema = path.length > 1 ? path[0] : null;
+  return prepared(
+    `SELECT COLUMN_NAME AS name, EXTRA AS extra FROM information_schema.COLUMNS
+WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND COLUMN_KEY = 'PRI' ORDER BY ORDINAL_POSITION`,
+    [schema, table],
+  );
+}
+
+function readKey({ rows }: ResultSet): TableKey {
+  const numbered = rows.find(({ extra }) => /auto_increment/i.test(String(extra)));
+  return {
+    columns: rows.map(({ name }) => String(name)),
+    numbered: numbered === undefined ? undefined : String(numbered.name),
+  };
+}
+
+/** The rows are chosen and locked in a derived table, since DELETE itself cannot skip those that others have locked. */
+function sweepSql(ledger: string, limit: number): string {
+  return `DELETE swept FROM ${ledger} AS swept JOIN (
+  SELECT id FROM ${ledger} WHERE expires_at <= UTC_TIMESTAMP(6) AND state <> ${STATE.claimed}
+  ORDER BY expires_at LIMIT ${Math.trunc(limit)} FOR UPDATE SKIP LOCKED
+) AS chosen ON chosen.id = swept.id`;
+}
+
+function inspectSql(ledger: string): string {
+  const epochMs = (column: string): string =>
+    `CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', ${column}) / 1000 AS CHAR)`;
+  return `SELECT LOWER(HEX(id)) AS id, scope, operation, \`key\`, LOWER(HEX(fingerprint)) AS fingerprint, result,
+  CASE state WHEN ${STATE.failed} THEN 'failed' ELSE 'completed' END AS status,
+  ${epochMs("created_at")} AS created_ms, ${epochMs("expires_at")} AS expires_ms,
+  CASE WHEN expires_at <= UTC_TIMESTAMP(6) THEN 'true' ELSE 'false' END AS expired
+FROM ${ledger} WHERE id = ?`;
+}
+
+function readRecord(row: Row): LedgerRecord {
+  const hex = String(row.id);
+  return {
+    id: `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`,
+    scope: String(row.scope),
+    operation: String(row.operation),
+    key: String(row.key),
+    fingerprint: Buffer.from(String(row.fingerprint), "hex"),
+    status: row.status === "failed" ? "failed" : "completed",
+    result: row.result === null ? null : bytesOf(row.result),
+    createdAt: new Date(Number(row.created_ms)),
+    expiresAt: new Date(Number(row.expires_ms)),
+    expired: row.expired === "true",
+  };
+}
