@@ -20,7 +20,7 @@ const ENDS = [
   /^drop\b(?!\s+temporary\b)/i,
   /^set\b.*\bautocommit\b/is,
   // The marks that opledger itself sets.
-  /^(?:savepoint|release\s+savepoint|rollback\s+(?:work\s+)?to(?:\s+savepoint)?)\s+opledger_/i,
+  /^(?:savepoint|release\s+savepoint|rollback\s+(?:work\s+)?to(?:\s+savepoint)?)\s+opledger_(?:claim|join_)/i,
 ] as const;
 
 /** Whether a text holds a statement that would end the transaction it runs in. */

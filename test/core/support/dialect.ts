@@ -2,7 +2,7 @@ import type { ClaimedOperation, OneStatementDialect } from "../../../src/core/di
 import type { Statement } from "../../../src/core/executor.js";
 import { fingerprint } from "../../../src/core/fingerprint.js";
 import { identify, type OperationRef } from "../../../src/core/operation.js";
-import { postgresOneStatementDialect } from "../../../src/dialects/postgres/index.js";
+import { postgresDialect } from "../../../src/dialects/postgres/index.js";
 
 export const dialect: OneStatementDialect = postgresDialect({
   schema: "public",
