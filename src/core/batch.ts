@@ -65,7 +65,10 @@ async function settle<Tx>(
     open = open.filter((index) => ["recheck", "expired"].includes(required(answers[index]).status));
     for (const index of open) {
       if (answers[index]?.status === "expired") {
-        await database.run(dialect.forget(required(entries[index]).operation), responseMs);
+        const { operation } = required(entries[index]);
+        await call.attempt(() =>
+          database.run(dialect.forget(operation, context), context.waitMs + responseMs),
+        );
       }
     }
   }

@@ -70,7 +70,7 @@ interface CommonDialect {
   readonly undoWork: Statement;
 
   /** Removes the operation's row if it is past its retention. */
-  forget(operation: Operation): Statement;
+  forget(operation: Operation, options?: WaitOptions): Statement;
   /** Removes up to `limit` rows past their retention, skipping locked ones. */
   sweep(limit: number): Statement;
   inspect(operation: Operation): Statement;
@@ -105,15 +105,35 @@ export interface ScriptOptions {
 export interface ScriptDialect extends CommonDialect {
   readonly singleStatementWrites: false;
   script(operation: ClaimedOperation, write: Write, options: ScriptOptions): WriteScript;
-  /** Reads the operation's row as it is committed now, whatever the transaction's snapshot. */
-  recall(operation: ClaimedOperation): Statement;
+  /** Reads the operation's row; by locking, as it is committed now whatever the transaction's snapshot. */
+  recall(operation: ClaimedOperation, options: { readonly locking: boolean }): Statement;
   readRecall(result: ResultSet): Recalled | undefined;
   /** Inserts the operation's row, completed; refused as a duplicate where another run was faster. */
   record(operation: ClaimedOperation, result: Buffer): Statement;
+  recallMany(operations: readonly ClaimedOperation[]): Statement;
+  /** By the operation's `keyHash`. */
+  readRecallMany(result: ResultSet): ReadonlyMap<string, Recalled>;
+  recordMany(records: readonly LedgerRow[]): Statement;
+  /** Reads the rows that writes of one shape are meant for, each with the position of its write. */
+  targetsOf(writes: readonly Write[], options: { readonly locking: boolean }): Statement;
+  insertMany(writes: readonly InsertWrite[]): Statement;
+  /** Reads what `insertMany` made, where it does not return it itself. */
+  madeRows(writes: readonly InsertWrite[], key: TableKey | undefined): Statement;
+  /** Adds the amounts of each group to the one row that the group is meant for. */
+  addMany(groups: readonly (readonly IncrementWrite[])[]): Statement;
   /** Whether the row that this write leaves can be read only by its table's key. */
   needsKey(write: Write): boolean;
   describe(table: readonly string[]): Statement;
   readKey(result: ResultSet): TableKey;
+}
+
+export type InsertWrite = Extract<Write, { readonly verb: "insert" }>;
+export type IncrementWrite = Extract<Write, { readonly verb: "increment" }>;
+
+/** A completed operation that is to be recorded. */
+export interface LedgerRow {
+  readonly operation: ClaimedOperation;
+  readonly result: Buffer;
 }
 
 /** What the ledger holds of an operation. */

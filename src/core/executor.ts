@@ -15,6 +15,8 @@ export interface Statement {
   readonly orElse?: Statement;
   /** How many rows it must affect: where it affects others, the transaction is not ours and must not commit. */
   readonly affects?: number;
+  /** Milliseconds that it may wait for a lock where it is run alone; as long as the server likes unless given. */
+  readonly waitMs?: number;
 }
 
 /**

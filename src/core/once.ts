@@ -92,7 +92,7 @@ async function settleClaim<Tx>(
   for (let round = 1; round <= CLAIM_ROUNDS_MAX; round++) {
     if (claim.status === "mismatch") throw call.mismatch("");
     if (claim.status === "unfinished") throw call.unfinished();
-    if (claim.status === "expired") await executor.run(dialect.forget(call.operation));
+    if (claim.status === "expired") await executor.run(dialect.forget(call.operation, { waitMs }));
     else if (claim.status === "recheck") call.emit("waited");
     else return claim;
     claim = dialect.readClaim(await executor.run(dialect.claim(call.operation, { waitMs })));

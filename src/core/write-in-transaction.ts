@@ -30,7 +30,7 @@ export async function writeInTransaction<Tx>(
   const { database, waitMs, responseMs } = call.context;
   await database.ready?.(responseMs);
   const key = dialect.needsKey(write) ? await tableKey(call, dialect, write.table) : undefined;
-  const script = dialect.script(call.operation, write, { key, locking: again || database.joined });
+  const script = dialect.script(call.operation, write, { key, locking: again });
   return database.transaction<WriteAnswer>({
     opening: [],
     script,
@@ -67,11 +67,11 @@ async function recalled<Tx>(
 ): Promise<Recalled | undefined> {
   const found = dialect.readRecall(prior);
   if (found?.status !== "unfinished") return found;
-  return dialect.readRecall(await executor.run(dialect.recall(call.operation)));
+  return dialect.readRecall(await executor.run(dialect.recall(call.operation, { locking: true })));
 }
 
 /** @throws {OutcomeUnknownError} the claim was committed without a result */
-function answerOf<Tx>(call: Call<Tx>, known: Recalled): WriteAnswer {
+export function answerOf<Tx>(call: Call<Tx>, known: Recalled): WriteAnswer {
   switch (known.status) {
     case "completed":
       return { status: "replayed", ...decodeRow(known.result, call.context.codec) };
@@ -138,7 +138,9 @@ async function missed<Tx>(
   { target, absent, row }: WriteScript,
 ): Promise<Closing<WriteAnswer>> {
   const finished = (value: WriteAnswer): Closing<WriteAnswer> => ({ closing: [], value });
-  const known = dialect.readRecall(await executor.run(dialect.recall(call.operation)));
+  const known = dialect.readRecall(
+    await executor.run(dialect.recall(call.operation, { locking: call.context.database.joined })),
+  );
   if (known !== undefined) return finished(answerOf(call, known));
   if (target === undefined || absent === undefined || row === undefined) throw new RefusedWrite("row-lost");
   const { rows } = await executor.run(target);
@@ -147,8 +149,7 @@ async function missed<Tx>(
   if (rows.length > 1) throw new RefusedWrite("many-rows");
   const version = found[VERSION_ALIAS];
   if (write.verb === "update" && write.version !== undefined) {
-    if (version === null) return finished({ status: "not-found" });
-    const actual = wholeNumber(String(version));
+    const actual = version === null ? Number.NaN : wholeNumber(String(version));
     const raced = String(actual) === String(write.version.expected);
     return finished(raced ? { status: "recheck" } : { status: "version-conflict", actual });
   }

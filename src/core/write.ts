@@ -41,7 +41,8 @@ export async function runWrite<Tx, R>(
   const answer = await call.attempt(async () => {
     for (let round = 1; round <= WRITE_ROUNDS_MAX; round++) {
       const read = await ask();
-      if (read.status === "expired") await database.run(dialect.forget(operation), responseMs);
+      if (read.status === "expired")
+        await database.run(dialect.forget(operation, context), context.waitMs + responseMs);
       else if (read.status === "recheck") call.emit("waited");
       else return read;
     }

@@ -15,7 +15,6 @@ import { Bounded } from "./bounded.js";
 import {
   type Connection,
   connectionOf,
-  inTransaction,
   isPool,
   type MysqlConnectionLike,
   type MysqlPoolLike,
@@ -78,20 +77,25 @@ export class MysqlDatabase implements Database<MysqlTransaction> {
   async run(statement: Statement, timeoutMs: number): Promise<ResultSet> {
     const { connection, release } = await this.#lease(timeoutMs);
     try {
-      const { sets, header } = await this.#sender.answer(connection, statement, timeoutMs);
+      const result = await this.#alone(connection, statement, timeoutMs);
       // Where the session does not commit by itself.
-      if (inTransaction(header) === true) await this.#sender.send(connection, COMMIT, timeoutMs);
+      if (this.#sender.isOpen(connection)) await this.#sender.send(connection, COMMIT, timeoutMs);
       release(false);
-      const [rows] = sets;
-      return rows === undefined
-        ? { rows: [], affected: header?.affectedRows ?? 0 }
-        : { rows, affected: rows.length };
+      return result;
     } catch (error) {
       const lost = isConnectionLoss(error);
       release(lost);
       // Sent as a transaction of its own, so the server may have committed it before the connection broke.
       throw lost ? new CommitLost(error) : error;
     }
+  }
+
+  async #alone(connection: Connection, statement: Statement, timeoutMs: number): Promise<ResultSet> {
+    if (statement.waitMs !== undefined) {
+      const seconds = waitSeconds(statement.waitMs, this.#sender.traits);
+      return new Bounded(connection, this.#sender, timeoutMs, seconds).run(statement);
+    }
+    return this.#sender.send(connection, statement, timeoutMs);
   }
 
   async transaction<T>(plan: TransactionPlan<MysqlTransaction, T>): Promise<T> {
@@ -140,6 +144,8 @@ const ROLLBACK = statement("ROLLBACK");
 const BEGIN = statement("START TRANSACTION");
 const MARK = statement(`SAVEPOINT ${CANARY}`);
 
+const ISOLATION_LEVELS: ReadonlySet<string> = new Set(["read committed", "repeatable read", "serializable"]);
+
 /** One transaction of the ledger's own: two round trips beside the body's. */
 class OwnTransaction<T> {
   readonly #connection: Connection;
@@ -158,6 +164,8 @@ class OwnTransaction<T> {
   async run(): Promise<T> {
     const { body, isolationLevel } = this.#plan;
     if (isolationLevel !== undefined) {
+      if (!ISOLATION_LEVELS.has(isolationLevel))
+        throw new TypeError(`not an isolation level: ${isolationLevel}`);
       await this.#send(statement(`SET TRANSACTION ISOLATION LEVEL ${isolationLevel.toUpperCase()}`));
     }
     const opened = await this.#begin();

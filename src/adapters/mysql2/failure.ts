@@ -68,6 +68,13 @@ export function noteLoss(connection: Connection, error: unknown): void {
   losses.add(error);
 }
 
+const outdated = new WeakSet<Error>();
+
+/** Remembers that an error is about the ledger's own table; the server names the column, but not its table. */
+export function noteOutdated(error: unknown): void {
+  if (error instanceof Error) outdated.add(error);
+}
+
 /** ORMs and callers wrap errors, but not deeper than this. */
 const CAUSES_MAX = 4;
 
@@ -116,6 +123,7 @@ export function mysql2Failure(error: unknown, table: string): Failure {
   if (error instanceof LedgerDuplicate) return { kind: "duplicate", ledger: true };
   if (isConnectionLoss(error)) return { kind: "lost" };
   const errno = errnoOf(error);
+  if (error instanceof Error && outdated.has(error)) return { kind: "schema" };
   if (errno === undefined || !(error instanceof Error)) return { kind: "other" };
   return mysqlFailure({ errno, message: error.message }, table);
 }

@@ -118,8 +118,8 @@ export class JoinedMysqlDatabase implements Database<MysqlTransaction> {
     try {
       this.#handle?.refuseEnded();
       depths.set(this.#connection, depth);
-      const joined = await this.#sender.opens(this.#connection, statement(`SAVEPOINT ${name}`), timeoutMs);
-      if (joined === false) {
+      await send(`SAVEPOINT ${name}`);
+      if (!this.#sender.isOpen(this.#connection)) {
         throw new TypeError(
           "`within` joins an open transaction, and this connection has none; begin one first",
         );

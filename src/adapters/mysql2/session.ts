@@ -3,10 +3,10 @@ import { ERRNO } from "../../dialects/mysql/failure.js";
 import type { Folded, Folder } from "../../dialects/mysql/fold.js";
 import { MARIADB_FOLDER } from "../../dialects/mysql/fold-mariadb.js";
 import { mysqlFolder } from "../../dialects/mysql/fold-mysql.js";
-import { type EngineName, MARIADB, MYSQL } from "../../dialects/mysql/index.js";
+import { type EngineName, MARIADB, MYSQL, probe } from "../../dialects/mysql/index.js";
 import type { Traits } from "../../dialects/mysql/writes.js";
 import { type Connection, inTransaction, type MysqlHeader } from "./client.js";
-import { errnoOf, mysql2Failure, noteLoss, ResponseTimeout } from "./failure.js";
+import { errnoOf, mysql2Failure, noteLoss, noteOutdated, ResponseTimeout } from "./failure.js";
 import { bindable, inlined } from "./literal.js";
 
 export interface SessionOptions {
@@ -29,6 +29,8 @@ interface Answer {
 export class Sender {
   #engine: EngineName | undefined;
   #prepared: boolean;
+  /** The connections on which the last statement without rows left a transaction open. */
+  readonly #open = new WeakSet<Connection>();
 
   constructor(readonly options: SessionOptions) {
     this.#engine = options.engine;
@@ -83,18 +85,32 @@ export class Sender {
     return read((await this.answer(connection, statement, timeoutMs)).sets);
   }
 
-  /** Whether the server says that a transaction is open, after a statement without rows. */
-  async opens(connection: Connection, statement: Statement, timeoutMs: number): Promise<boolean | undefined> {
-    return inTransaction((await this.answer(connection, statement, timeoutMs)).header);
+  /** Whether the server said, after the last statement without rows, that a transaction is open. */
+  isOpen(connection: Connection): boolean {
+    return this.#open.has(connection);
   }
 
   async answer(connection: Connection, statement: Statement, timeoutMs: number): Promise<Answer> {
     try {
-      return readAnswer(await answered(connection, this.#ask(connection, statement), timeoutMs));
+      const answer = readAnswer(await answered(connection, this.#ask(connection, statement), timeoutMs));
+      const open = inTransaction(answer.header);
+      if (open === true) this.#open.add(connection);
+      else if (open === false) this.#open.delete(connection);
+      return answer;
     } catch (error) {
       noteLoss(connection, error);
       if (errnoOf(error) === ERRNO.tooManyStatements) this.#prepared = false;
+      if (errnoOf(error) === ERRNO.badField) await this.#examine(connection, timeoutMs, error);
       throw error;
+    }
+  }
+
+  /** Finds out whether it is the ledger that lacks a column, or a table of the caller's. */
+  async #examine(connection: Connection, timeoutMs: number, error: unknown): Promise<void> {
+    try {
+      await answered(connection, this.#ask(connection, probe(this.options)), timeoutMs);
+    } catch {
+      noteOutdated(error);
     }
   }
 

@@ -26,6 +26,6 @@ const ENDS = [
 /** Whether a text holds a statement that would end the transaction it runs in. */
 export function endsTransaction(sql: unknown): boolean {
   if (typeof sql !== "string") return false;
-  const bare = sql.replace(SKIPPED, " '' ").replace(RUN_COMMENT, " ");
+  const bare = sql.replace(SKIPPED, (part) => (/^['"`]/.test(part) ? " '' " : " ")).replace(RUN_COMMENT, " ");
   return bare.split(";").some((statement) => ENDS.some((pattern) => pattern.test(statement.trimStart())));
 }

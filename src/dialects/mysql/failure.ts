@@ -67,9 +67,6 @@ export function mysqlFailure({ errno, message }: MysqlError, table: string): Fai
       return { kind: message.includes(table) ? "schema" : "other" };
     case ERRNO.signal:
       return { kind: message.includes(NOT_OURS) ? "ended" : "other" };
-    case ERRNO.badField:
-      // The message names the column but not its table; these are columns that hardly another table has.
-      return { kind: /'(?:\w+\.)?(?:fingerprint|expires_at)'/.test(message) ? "schema" : "other" };
     case ERRNO.unknownStatement:
     case ERRNO.needReprepare:
     case ERRNO.tooManyStatements:

@@ -54,6 +54,20 @@ function block(sql: string, values: readonly unknown[], { waitSeconds }: FoldOpt
   return { sql: whole, values, name: whole };
 }
 
+/** All columns, as our own statements ask for them. */
+const STAR = /(?:SELECT|RETURNING) (?:`(?:[^`]|``)*`\.)?\*/;
+
+/**
+ * A prepared compound statement keeps the columns that a `*` stood for when it first ran, also when the table has got
+ * more since. Run as text inside it, the star is read anew each time.
+ */
+function fresh({ sql, values }: Statement): string {
+  if (!STAR.test(sql)) return sql;
+  // As bytes where a quoted text would mean different things in different SQL modes.
+  const text = /['\\]/.test(sql) ? `_utf8mb4 X'${Buffer.from(sql, "utf8").toString("hex")}'` : `'${sql}'`;
+  return `EXECUTE IMMEDIATE ${text}${values.length === 0 ? "" : ` USING ${values.map(() => "?").join(", ")}`}`;
+}
+
 /** A refused duplicate undoes only itself. */
 function attempt({ sql, orElse }: Statement): string {
   const refused = "DECLARE CONTINUE HANDLER FOR 1062 SET opledger_met = 1;";
@@ -62,16 +76,16 @@ function attempt({ sql, orElse }: Statement): string {
 
 /** Plain reads come before the transaction, so that they open no read view that a later lock could find outdated. */
 function scriptSql({ prior, look, lookLocks, found, absent, row }: WriteScript): string {
-  const looking = look === undefined ? "" : `${look.sql}; SET opledger_met = FOUND_ROWS();`;
+  const looking = look === undefined ? "" : `${fresh(look)}; SET opledger_met = FOUND_ROWS();`;
   const begin = "START TRANSACTION;";
   const write = (statement: Statement | undefined): string =>
-    statement === undefined ? "BEGIN END;" : `${statement.sql}; SET opledger_affected = ROW_COUNT();`;
+    statement === undefined ? "BEGIN END;" : `${fresh(statement)}; SET opledger_affected = ROW_COUNT();`;
   return `${DECLARE}
 ${prior.sql};
 IF FOUND_ROWS() = 0 THEN
   ${lookLocks === true ? `${begin} ${looking}` : `${looking} ${begin}`}
   ${found === undefined ? `IF opledger_met = 0 THEN ${write(absent)} END IF;` : `IF opledger_met > 0 THEN ${write(found)} ELSE ${write(absent)} END IF;`}
-  ${row === undefined ? "" : `${row.sql};`}
+  ${row === undefined ? "" : `${fresh(row)};`}
 END IF;
 SELECT opledger_met, opledger_affected;`;
 }

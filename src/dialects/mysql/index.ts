@@ -2,12 +2,14 @@ import type {
   Claim,
   ClaimedOperation,
   LedgerRecord,
+  LedgerRow,
   Recalled,
   ScriptDialect,
   TableKey,
 } from "../../core/dialect.js";
 import type { ResultSet, Row, Statement } from "../../core/executor.js";
-import { plain, prepared, quotePath } from "./sql.js";
+import { addMany, insertMany, madeRows, targetsOf } from "./batch.js";
+import { plain, prepared, quote, quotePath } from "./sql.js";
 import { hasNaturalKey, type Traits, writeStatements } from "./writes.js";
 
 export interface MysqlDialectOptions {
@@ -33,6 +35,8 @@ export const MARK_WORK: Statement = plain("SAVEPOINT opledger_work");
 /** MySQL and MariaDB, on InnoDB. */
 export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
   const { schema, table, traits } = options;
+  // The longest of the names that the migration makes out of the table's.
+  quote(`${table}_expires_at_idx`);
   const ledger = quotePath(schema === undefined ? [table] : [schema, table]);
   const recall = (operation: ClaimedOperation, lock: string): Statement =>
     prepared(recallSql(ledger) + lock, [operation.fingerprint, operation.fingerprint, idBytes(operation)]);
@@ -53,25 +57,40 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
     markWork: MARK_WORK,
     undoWork: plain("ROLLBACK TO SAVEPOINT opledger_work"),
     script: (operation, write, scriptOptions) => ({
-      prior: recall(operation, scriptOptions.locking ? " LOCK IN SHARE MODE" : ""),
+      // Never by locking: where no row stands, that would lock the gap that every new operation is inserted into.
+      prior: recall(operation, ""),
       ...writeStatements(write, traits(), scriptOptions),
     }),
-    recall: (operation) => recall(operation, " LOCK IN SHARE MODE"),
+    recall: (operation, { locking }) => recall(operation, locking ? " LOCK IN SHARE MODE" : ""),
     readRecall,
     record: (operation, result) => ({
       ...insertRow(ledger, operation, STATE.completed, result),
       affects: 1,
     }),
+    recallMany: (operations) => recallManySql(ledger, operations),
+    readRecallMany: ({ rows }) =>
+      new Map(
+        rows.flatMap((row) => {
+          const known = readRecall({ rows: [row], affected: 1 });
+          return known === undefined ? [] : [[String(row.opledger_id), known] as const];
+        }),
+      ),
+    recordMany: (records) => insertRows(ledger, records),
+    targetsOf: (writes, { locking }) => targetsOf(writes, locking),
+    insertMany: (writes) => insertMany(writes, traits()),
+    madeRows,
+    addMany,
     needsKey: (write) =>
       !traits().insertReturning &&
       (write.verb === "insert" || write.verb === "upsert") &&
       !hasNaturalKey(write),
     describe,
     readKey,
-    forget: (operation) =>
+    forget: (operation, waiting) =>
       prepared(
         `DELETE FROM ${ledger} WHERE id = ? AND expires_at <= UTC_TIMESTAMP(6) AND state <> ${STATE.claimed}`,
         [idBytes(operation)],
+        waiting === undefined ? {} : { waitMs: waiting.waitMs },
       ),
     sweep: (limit) => plain(sweepSql(ledger, limit)),
     inspect: (operation) => prepared(inspectSql(ledger), [idBytes(operation)]),
@@ -86,6 +105,20 @@ function idBytes({ keyHash }: { readonly keyHash: string }): Buffer {
 }
 
 /** Times are the server's, in UTC whatever the session's time zone. */
+/** Fails where the ledger's table lacks a column that this version needs. */
+export function probe({
+  schema,
+  table,
+}: {
+  readonly schema: string | undefined;
+  readonly table: string;
+}): Statement {
+  const ledger = quotePath(schema === undefined ? [table] : [schema, table]);
+  return plain(
+    `SELECT id, scope, operation, \`key\`, fingerprint, state, result, created_at, expires_at FROM ${ledger} LIMIT 0`,
+  );
+}
+
 function insertRow(
   ledger: string,
   operation: ClaimedOperation,
@@ -98,6 +131,33 @@ function insertRow(
 VALUES (?, ?, ?, ?, ?, ${state}, ?, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) + INTERVAL ? * 1000 MICROSECOND)`,
     [idBytes(operation), scope, name, key, fingerprint, result, String(retentionMs)],
   );
+}
+
+/** In the order of their ids, so that overlapping batches queue up instead of deadlocking. */
+function insertRows(ledger: string, records: readonly LedgerRow[]): Statement {
+  const sorted = [...records].sort((a, b) => (a.operation.keyHash < b.operation.keyHash ? -1 : 1));
+  const rows = sorted.map(({ operation, result }) => insertRow(ledger, operation, STATE.completed, result));
+  const [first] = rows;
+  const [head = "", row = ""] = first?.sql.split("\nVALUES ") ?? [];
+  return {
+    sql: `${head}\nVALUES ${rows.map(() => row).join(",\n")}`,
+    values: rows.flatMap(({ values }) => values),
+    affects: rows.length,
+  };
+}
+
+function recallManySql(ledger: string, operations: readonly ClaimedOperation[]): Statement {
+  const fingerprints = operations.map(() => "WHEN ? THEN ?").join(" ");
+  const given = `CASE id ${fingerprints} END`;
+  const pairs = operations.flatMap((operation) => [idBytes(operation), operation.fingerprint]);
+  return {
+    sql: `SELECT LOWER(HEX(id)) AS opledger_id, CASE WHEN state = ${STATE.claimed} THEN 'unfinished'
+  WHEN expires_at <= UTC_TIMESTAMP(6) THEN 'expired' WHEN fingerprint <> ${given} THEN 'mismatch'
+  WHEN state = ${STATE.failed} THEN 'failed' ELSE 'completed' END AS status,
+  CASE WHEN fingerprint = ${given} THEN result END AS result
+FROM ${ledger} WHERE id IN (${operations.map(() => "?").join(", ")})`,
+    values: [...pairs, ...pairs, ...operations.map(idBytes)],
+  };
 }
 
 /** A row in state 0 is shown before anything else of it: nobody may take it over. */

@@ -53,7 +53,7 @@ function insert(write: Of<"insert">, traits: Traits, options: ScriptOptions): Om
   if (hasNaturalKey(write)) {
     return {
       ...standing(write, options),
-      absent: prepared(sql, values),
+      absent: inserting(write, traits, { sql, values }),
       row: locked(write, matches(natural(write))),
     };
   }
@@ -69,9 +69,14 @@ function upsert(write: Of<"upsert">, traits: Traits, options: ScriptOptions): Om
   return {
     ...standing(write, options),
     found: updating(write, assigned(set), where),
-    absent: prepared(sql, values),
+    absent: inserting(write, traits, { sql, values }),
     row: locked(write, where),
   };
+}
+
+/** With RETURNING where the engine has it: a trigger may have changed the very columns that the row is looked up by. */
+export function inserting(write: Write, traits: Traits, { sql, values }: Fragment): Statement {
+  return prepared(traits.insertReturning ? `${sql} RETURNING ${returned(write)}` : sql, values);
 }
 
 /** Whether a row with the natural key stands. Plain, so that no gap is locked where none does. */
@@ -92,18 +97,20 @@ function made(
   { key }: ScriptOptions,
   { sql, values }: Fragment,
 ): Omit<WriteScript, "prior"> {
-  if (traits.insertReturning) return { absent: prepared(`${sql} RETURNING ${returned(write)}`, values) };
+  if (traits.insertReturning) return { absent: inserting(write, traits, { sql, values }) };
+  // A table without a key, or none at all: the insert itself says what is wrong, or the row is found missing.
+  if (key === undefined || key.columns.length === 0) return { absent: prepared(sql, values) };
   return { absent: prepared(sql, values), row: locked(write, byKey(write, key)) };
 }
 
 /** @throws {TypeError} the row's key is neither given nor numbered by the server */
-function byKey(write: Of<"insert"> | Of<"upsert">, key: TableKey | undefined): Fragment {
+export function byKey(write: Of<"insert"> | Of<"upsert">, key: TableKey | undefined, further = ""): Fragment {
   const given = new Map(write.values);
   const columns = key?.columns ?? [];
   const parts = columns.map((column): Fragment | undefined => {
     const value = [...given].find(([name]) => name.toLowerCase() === column.toLowerCase())?.[1];
     if (column === key?.numbered && (value === undefined || value === null || value === 0)) {
-      return { sql: `${quote(column)} = LAST_INSERT_ID()`, values: [] };
+      return { sql: `${quote(column)} = LAST_INSERT_ID()${further}`, values: [] };
     }
     return value === undefined || value === null ? undefined : matches([[column, value]]);
   });
@@ -160,7 +167,7 @@ function increment(write: Of<"increment">): Omit<WriteScript, "prior"> {
   };
 }
 
-function insertion({ table, values }: Of<"insert"> | Of<"upsert">): Fragment {
+export function insertion({ table, values }: Of<"insert"> | Of<"upsert">): Fragment {
   const columns = values.map(([column]) => quote(column)).join(", ");
   return {
     sql: `INSERT INTO ${quotePath(table)} (${columns}) VALUES (${values.map(() => "?").join(", ")})`,
@@ -191,10 +198,10 @@ function locked(write: Write, where: Fragment, more = ""): Statement {
   );
 }
 
-function returned({ returning }: Write): string {
+export function returned({ returning }: Write): string {
   return returning?.map(quote).join(", ") ?? "*";
 }
 
-function natural(write: Of<"insert"> | Of<"upsert">): Entries {
+export function natural(write: Of<"insert"> | Of<"upsert">): Entries {
   return write.values.filter(([column]) => write.conflict.includes(column));
 }
