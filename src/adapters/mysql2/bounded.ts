@@ -16,10 +16,17 @@ export class Bounded implements Executor {
     readonly waitSeconds: number,
   ) {}
 
+  #held = false;
+
   async run(statement: Statement): Promise<ResultSet> {
-    const { boundsStatements } = this.sender.traits;
-    if (boundsStatements) return this.#attempt(statement);
-    return this.#bounded(() => this.#attempt(statement));
+    if (this.#held || this.sender.traits.boundsStatements) return this.#attempt(statement);
+    return this.all(() => this.#attempt(statement));
+  }
+
+  /** Bounds all that `body` runs at once. Nothing of the caller's own may run in it. */
+  async all<T>(body: () => Promise<T>): Promise<T> {
+    if (this.#held || this.sender.traits.boundsStatements) return body();
+    return this.#bounded(body);
   }
 
   async #attempt(statement: Statement): Promise<ResultSet> {
@@ -49,12 +56,14 @@ export class Bounded implements Executor {
       `SET @opledger_wait = @@SESSION.innodb_lock_wait_timeout, SESSION innodb_lock_wait_timeout = ${waitSeconds}`,
     );
     let lost = false;
+    this.#held = true;
     try {
       return await body();
     } catch (error) {
       lost = isConnectionLoss(error);
       throw error;
     } finally {
+      this.#held = false;
       if (!lost) {
         await send("SET SESSION innodb_lock_wait_timeout = @opledger_wait").catch(() => connection.destroy());
       }

@@ -29,6 +29,7 @@ import {
   LedgerDuplicate,
   NotOurs,
   survive,
+  TransactionOver,
   Unavailable,
 } from "./failure.js";
 import { JoinedMysqlDatabase } from "./joined.js";
@@ -152,6 +153,7 @@ class OwnTransaction<T> {
   readonly #sender: Sender;
   readonly #plan: TransactionPlan<MysqlTransaction, T>;
   readonly #waitSeconds: number;
+  readonly #bounded: Bounded;
   #open = false;
 
   constructor(connection: Connection, sender: Sender, plan: TransactionPlan<MysqlTransaction, T>) {
@@ -159,27 +161,35 @@ class OwnTransaction<T> {
     this.#sender = sender;
     this.#plan = plan;
     this.#waitSeconds = waitSeconds(plan.waitMs, sender.traits);
+    this.#bounded = new Bounded(connection, sender, plan.timeoutMs, this.#waitSeconds);
   }
 
   async run(): Promise<T> {
-    const { body, isolationLevel } = this.#plan;
+    const { isolationLevel } = this.#plan;
     if (isolationLevel !== undefined) {
       if (!ISOLATION_LEVELS.has(isolationLevel))
         throw new TypeError(`not an isolation level: ${isolationLevel}`);
       await this.#send(statement(`SET TRANSACTION ISOLATION LEVEL ${isolationLevel.toUpperCase()}`));
     }
+    // Where there is no work of the caller's, all of it is bounded at once.
+    return this.#plan.opening.length === 0 && this.#plan.script === undefined
+      ? this.#bounded.all(() => this.#through())
+      : this.#through();
+  }
+
+  async #through(): Promise<T> {
     const opened = await this.#begin();
     const handle = new TransactionHandle(this.#connection);
     const executor: Executor = { run: (asked) => this.#execute(asked) };
     let finish: Closing<T>;
     try {
-      finish = await body(opened, handle, executor);
+      finish = await this.#plan.body(opened, handle, executor);
     } catch (error) {
       throw handle.spoiled === undefined ? error : spoiledBy(handle, error);
     } finally {
       handle.close();
     }
-    if (handle.spoiled !== undefined) throw new NotOurs(handle.spoiled);
+    if (handle.spoiled !== undefined) throw spoiledBy(handle, undefined);
     if (isGone(this.#connection)) throw new ConnectionLost(handle.firstError);
     await this.#commit(finish.closing);
     return finish.value;
@@ -219,8 +229,7 @@ class OwnTransaction<T> {
       await this.#send(MARK);
       this.#open = true;
     }
-    const { timeoutMs } = this.#plan;
-    return new Bounded(this.#connection, this.#sender, timeoutMs, this.#waitSeconds).run(asked);
+    return this.#bounded.run(asked);
   }
 
   async #commit(closing: readonly Statement[]): Promise<void> {
@@ -246,7 +255,9 @@ class OwnTransaction<T> {
 
 /** The error that spoiled the transaction says whether it is worth another try; any other hides it. */
 function spoiledBy(handle: TransactionHandle, error: unknown): unknown {
-  return error === handle.firstError || isConnectionLoss(error) ? error : new NotOurs(handle.spoiled);
+  if (handle.over) return new TransactionOver(handle.spoiled);
+  const itself = error !== undefined && (error === handle.firstError || isConnectionLoss(error));
+  return itself ? error : new NotOurs(handle.spoiled);
 }
 
 function pooled(connection: Connection): Lease {

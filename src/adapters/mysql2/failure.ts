@@ -26,6 +26,13 @@ export class NotOurs extends Error {
   }
 }
 
+/** The work ended the transaction by a statement that was not recognised as one that would. */
+export class TransactionOver extends Error {
+  constructor(cause: unknown) {
+    super("the work ended its transaction", { cause });
+  }
+}
+
 /** The connection broke before COMMIT was sent. */
 export class ConnectionLost extends Error {
   constructor(cause: unknown) {
@@ -119,6 +126,7 @@ export function poisons(error: unknown): boolean {
 export function mysql2Failure(error: unknown, table: string): Failure {
   if (error instanceof CommitLost) return { kind: "unknown" };
   if (error instanceof Unavailable) return { kind: "unavailable" };
+  if (error instanceof TransactionOver) return { kind: "ended" };
   if (error instanceof NotOurs) return { kind: "not-ours" };
   if (error instanceof LedgerDuplicate) return { kind: "duplicate", ledger: true };
   if (isConnectionLoss(error)) return { kind: "lost" };

@@ -69,15 +69,24 @@ export class JoinedMysqlDatabase implements Database<MysqlTransaction> {
     await this.ready(plan.timeoutMs);
     return this.#inSavepoint(plan.timeoutMs, async ({ release }) => {
       const executor = this.#bounded(plan.timeoutMs, plan.waitMs);
-      const opened =
-        plan.script === undefined
-          ? await inTurn(executor, plan.opening)
-          : inOrder(await runScript(executor, plan.script));
-      const { closing, value } = await this.#body(plan, opened, executor);
-      await close(executor, closing);
-      await release();
-      return value;
+      // Where there is no work of the caller's, all of it is bounded at once.
+      if (plan.opening.length === 0) return executor.all(() => this.#through(plan, executor, release));
+      return this.#through(plan, executor, release);
     });
+  }
+
+  async #through<T>(
+    plan: TransactionPlan<MysqlTransaction, T>,
+    executor: Bounded,
+    release: () => Promise<void>,
+  ): Promise<T> {
+    const { opening, script } = plan;
+    const opened =
+      script === undefined ? await inTurn(executor, opening) : inOrder(await runScript(executor, script));
+    const { closing, value } = await this.#body(plan, opened, executor);
+    await executor.all(() => close(executor, closing));
+    await release();
+    return value;
   }
 
   async #body<T>(

@@ -1,5 +1,5 @@
 import { RolledBackError } from "../../core/errors.js";
-import type { Connection, MysqlHeader, QueryOptions } from "./client.js";
+import { type Connection, inTransaction, type MysqlHeader, type QueryOptions } from "./client.js";
 import { noteLoss, poisons } from "./failure.js";
 import { endsTransaction } from "./statements.js";
 
@@ -21,6 +21,8 @@ export class TransactionHandle implements MysqlTransaction {
   #closed = false;
   /** The first error that the work saw, whether or not it let it through. */
   firstError: unknown;
+  /** Whether the server has said that the transaction is over, so that what it did may have been committed. */
+  over = false;
   /** Why the transaction must not be reported as committed. */
   spoiled: RolledBackError | undefined;
 
@@ -80,6 +82,17 @@ export class TransactionHandle implements MysqlTransaction {
           "opledger commits.",
       );
     }
+    const answer = await this.#send<T>(method, options);
+    // Of several result sets the last one is the header of the whole.
+    const [result] = answer as readonly unknown[];
+    if (inTransaction(Array.isArray(result) ? result.at(-1) : result) === false) {
+      this.over = true;
+      throw this.#spoil("A statement of the work ended its transaction, so nothing more was sent.");
+    }
+    return answer;
+  }
+
+  async #send<T>(method: "query" | "execute", options: QueryOptions): Promise<[T, unknown]> {
     try {
       return await new Promise<[T, unknown]>((resolve, reject) => {
         this.connection[method](options, (error, result, fields) => {
