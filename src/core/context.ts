@@ -129,11 +129,13 @@ export class Call<Tx> {
     this.#event((base) => ({ type: "retried", attempt: this.attempts, delayMs, reason, ...base }));
   }
 
-  #worthRetrying({ kind }: Failure): boolean {
+  #worthRetrying({ kind, ledger }: Failure): boolean {
     const { database, backoff } = this.context;
     if (this.attempts >= backoff.attemptsMax) return false;
     if (kind === "reprepare") return true;
     if (database.joined) return false;
+    // A batch may meet another of its operations' concurrent runs each time.
+    if (kind === "duplicate") return ledger === true;
     // A server that is restarting refuses connections for a while; what became of the operation is still to be found out.
     if (kind === "unavailable") return this.#unknown;
     return kind === "conflict" || kind === "lost" || kind === "unknown";

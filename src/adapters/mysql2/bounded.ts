@@ -1,7 +1,7 @@
 import type { Executor, ResultSet, Statement } from "../../core/executor.js";
 import { ERRNO } from "../../dialects/mysql/failure.js";
 import type { Connection } from "./client.js";
-import { errnoOf, isConnectionLoss } from "./failure.js";
+import { errnoOf, isConnectionLoss, LedgerDuplicate } from "./failure.js";
 import type { Sender } from "./session.js";
 
 /**
@@ -33,8 +33,10 @@ export class Bounded implements Executor {
     try {
       return await this.#send(statement);
     } catch (error) {
-      if (statement.orElse === undefined || errnoOf(error) !== ERRNO.duplicateEntry) throw error;
-      return this.#send(statement.orElse);
+      if (errnoOf(error) !== ERRNO.duplicateEntry) throw error;
+      if (statement.orElse !== undefined) return this.#send(statement.orElse);
+      // Only the ledger's own rows have a count that they must come to.
+      throw statement.affects === undefined ? error : new LedgerDuplicate(error);
     }
   }
 

@@ -256,8 +256,7 @@ class OwnTransaction<T> {
 /** The error that spoiled the transaction says whether it is worth another try; any other hides it. */
 function spoiledBy(handle: TransactionHandle, error: unknown): unknown {
   if (handle.over) return new TransactionOver(handle.spoiled);
-  const itself = error !== undefined && (error === handle.firstError || isConnectionLoss(error));
-  return itself ? error : new NotOurs(handle.spoiled);
+  return handle.letThrough(error) || isConnectionLoss(error) ? error : new NotOurs(handle.spoiled);
 }
 
 function pooled(connection: Connection): Lease {

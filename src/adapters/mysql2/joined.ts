@@ -18,6 +18,7 @@ import {
   LedgerDuplicate,
   NotOurs,
   survive,
+  TransactionOver,
   Unavailable,
 } from "./failure.js";
 import type { Sender } from "./session.js";
@@ -101,8 +102,8 @@ export class JoinedMysqlDatabase implements Database<MysqlTransaction> {
       if (isGone(this.#connection)) throw new ConnectionLost(handle.firstError);
       return finish;
     } catch (error) {
-      if (handle.spoiled === undefined || error === handle.firstError) throw error;
-      throw new NotOurs(handle.spoiled);
+      if (handle.over) throw new TransactionOver(handle.spoiled);
+      throw handle.spoiled === undefined || handle.letThrough(error) ? error : new NotOurs(handle.spoiled);
     } finally {
       handle.close();
       if (handle.spoiled !== undefined) this.#handle?.observe(handle.firstError);

@@ -14,11 +14,16 @@ export interface MysqlTransaction {
   execute<T = Record<string, unknown>[]>(sql: string | QueryOptions, values?: unknown): Promise<[T, unknown]>;
 }
 
+/** Work wraps errors, but not deeper than this. */
+const CAUSES_MAX = 4;
+
 /** A {@link MysqlTransaction} that can be closed, and that remembers what spoiled it. */
 export class TransactionHandle implements MysqlTransaction {
   /** @internal What `within` joins. */
   readonly connection: Connection;
   #closed = false;
+  /** The error that undid a part of the transaction, or all of it. */
+  #poison: unknown;
   /** The first error that the work saw, whether or not it let it through. */
   firstError: unknown;
   /** Whether the server has said that the transaction is over, so that what it did may have been committed. */
@@ -28,6 +33,15 @@ export class TransactionHandle implements MysqlTransaction {
 
   constructor(connection: Connection) {
     this.connection = connection;
+  }
+
+  /** Whether an error, or what caused it, is the one that spoiled the transaction. */
+  letThrough(error: unknown): boolean {
+    let cause = error;
+    for (let depth = 0; cause instanceof Error && depth < CAUSES_MAX; cause = cause.cause, depth++) {
+      if (cause === this.#poison) return true;
+    }
+    return false;
   }
 
   get ended(): boolean {
@@ -51,6 +65,7 @@ export class TransactionHandle implements MysqlTransaction {
     noteLoss(this.connection, error);
     this.firstError ??= error;
     if (poisons(error)) {
+      this.#poison ??= error;
       this.#spoil(
         "A statement of the work was rolled back by a deadlock or a timeout, and the work went on.",
         error,
