@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { startProxyProcess } from "../test/proxy/spawn.js";
 import { clientCpu, countRoundTrips, STORAGE_ACCOUNTS, type StorageCost, storageCosts } from "./costs.js";
 import { latencies, type Round, ratioOf, throughputs, warmUp } from "./measure.js";
+import { startMysqlEngine } from "./mysql.js";
 import {
   CPU_MICROSECONDS_MAX,
   FULL,
@@ -25,7 +26,11 @@ import { type Measure, markdown, measure, missed, type Report, reportRow } from 
 import type { CallName, Engine, OpenOptions, Subject } from "./subject.js";
 
 /** Further engines and clients: one function each. */
-const ENGINES: Readonly<Record<string, () => Promise<Engine>>> = { postgres: startPostgresEngine };
+const ENGINES: Readonly<Record<string, () => Promise<Engine>>> = {
+  postgres: startPostgresEngine,
+  mariadb: () => startMysqlEngine("mariadb"),
+  mysql: () => startMysqlEngine("mysql"),
+};
 
 /** Of which each row finds its own by connections and network. */
 interface Found {

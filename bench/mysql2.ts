@@ -1,0 +1,52 @@
+import mysql from "mysql2/promise";
+import { createLedger, type MysqlTransaction } from "opledger/mysql2";
+import type { BareValues, Driver } from "./subject.js";
+
+/** Neither engine returns an updated row from the UPDATE itself; LAST_INSERT_ID() hands its new value back. */
+const SQL = {
+  update: "UPDATE accounts SET balance = LAST_INSERT_ID(balance + ?) WHERE id = ?",
+  insert: "INSERT INTO payments (id, account, amount, note) VALUES (?, ?, ?, ?)",
+  versioned: "UPDATE accounts SET status = ?, version = version + 1 WHERE id = ? AND version = ?",
+  select: "SELECT id, balance, status, version FROM accounts WHERE id = ?",
+  claim: "INSERT INTO hand_ledger (`key`, created_at) VALUES (?, UTC_TIMESTAMP(6))",
+  complete: "UPDATE hand_ledger SET result = ? WHERE `key` = ?",
+} as const;
+
+export function mysql2Driver(uri: string, connectionLimit: number): Driver<MysqlTransaction> {
+  const pool = mysql.createPool({ uri, connectionLimit });
+  const ledger = createLedger(pool);
+  return {
+    ledger,
+    async bare<K extends keyof BareValues>(kind: K, values: BareValues[K]): Promise<number> {
+      const [result] = await pool.execute<mysql.RowDataPacket[] | mysql.ResultSetHeader>(SQL[kind], [
+        ...values,
+      ]);
+      return Array.isArray(result) ? result.length : result.affectedRows;
+    },
+    handWritten: (key, amount, account) => handWritten(pool, key, amount, account),
+    async once(operation, amount, account) {
+      const work = async (tx: MysqlTransaction): Promise<unknown> => {
+        const [{ insertId }] = await tx.execute<mysql.ResultSetHeader>(SQL.update, [amount, account]);
+        return { id: account, balance: insertId };
+      };
+      return (await ledger.once(operation, work)).status;
+    },
+    close: () => pool.end(),
+  };
+}
+
+async function handWritten(pool: mysql.Pool, key: string, amount: number, account: number): Promise<number> {
+  const connection = await pool.getConnection();
+  try {
+    await connection.query("START TRANSACTION");
+    await connection.execute(SQL.claim, [key]);
+    const [updated] = await connection.execute<mysql.ResultSetHeader>(SQL.update, [amount, account]);
+    await connection.execute(SQL.complete, [JSON.stringify({ id: account, balance: updated.insertId }), key]);
+    await connection.query("COMMIT");
+    connection.release();
+    return updated.affectedRows;
+  } catch (error) {
+    connection.destroy();
+    throw error;
+  }
+}
