@@ -1,10 +1,7 @@
 import { RolledBackError } from "../../core/errors.js";
-import { type Connection, inTransaction, type MysqlHeader, type QueryOptions } from "./client.js";
+import { type Connection, inTransaction, type QueryOptions } from "./client.js";
 import { noteLoss, poisons } from "./failure.js";
 import { endsTransaction } from "./statements.js";
-
-/** A row, or what a statement without rows answers. */
-export type MysqlAnswer = readonly Record<string, unknown>[] | MysqlHeader;
 
 /** What the work of an operation gets: the queries of the transaction it runs in, and nothing that would end it. */
 export interface MysqlTransaction {
