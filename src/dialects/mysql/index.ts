@@ -205,12 +205,15 @@ function readKey({ rows }: ResultSet): TableKey {
   };
 }
 
-/** The rows are chosen and locked in a derived table, since DELETE itself cannot skip those that others have locked. */
+/**
+ * The rows are chosen and locked in a derived table, since DELETE itself cannot skip those that others have locked. It
+ * comes first in the join, or the server may scan, and wait for, the whole ledger.
+ */
 function sweepSql(ledger: string, limit: number): string {
-  return `DELETE swept FROM ${ledger} AS swept JOIN (
+  return `DELETE swept FROM (
   SELECT id FROM ${ledger} WHERE expires_at <= UTC_TIMESTAMP(6) AND state <> ${STATE.claimed}
   ORDER BY expires_at LIMIT ${Math.trunc(limit)} FOR UPDATE SKIP LOCKED
-) AS chosen ON chosen.id = swept.id`;
+) AS chosen STRAIGHT_JOIN ${ledger} AS swept FORCE INDEX (PRIMARY) ON swept.id = chosen.id`;
 }
 
 function inspectSql(ledger: string): string {
