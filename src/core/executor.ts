@@ -23,7 +23,8 @@ export interface Executor {
   run(statement: Statement): Promise<ResultSet>;
 }
 
-export type IsolationLevel = "read committed" | "repeatable read" | "serializable";
+export const ISOLATION_LEVELS = ["read committed", "repeatable read", "serializable"] as const;
+export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
 
 export interface TransactionPlan<Tx, T> {
   readonly isolationLevel?: IsolationLevel | undefined;
@@ -61,6 +62,8 @@ export interface Database<Tx> {
  * - `duplicate`: a unique index refused the statement
  * - `locked`: a lock was not granted in time
  * - `many-rows`: a write that must concern one row concerned several
+ * - `rows-changed`: triggers made the rows of a batch other than it can account for
+ * - `canceled`: the server's own timeout ended the statement
  * - `too-large`: a row takes more bytes than the ledger stores
  * - `not-ours`: at its end the transaction was aborted, or another one than we began
  * - `schema`: the ledger's table or a column of it is missing
@@ -75,6 +78,8 @@ export type FailureKind =
   | "duplicate"
   | "locked"
   | "many-rows"
+  | "rows-changed"
+  | "canceled"
   | "too-large"
   | "not-ours"
   | "schema"

@@ -25,9 +25,6 @@ export function claimWrite(identity: Operation, ref: OperationRef, write: Write)
 
 /**
  * Runs one write once per operation, in one statement where the dialect can; or replays its stored row.
- *
- * A race is lost as a unique violation of the ledger's index: the whole statement was undone, and run once more it
- * replays. Any unique violation gets that second run, since a partition reports an index of its own.
  */
 export async function runWrite<Tx, R>(
   context: LedgerContext<Tx>,
@@ -36,17 +33,18 @@ export async function runWrite<Tx, R>(
 ): Promise<WriteOutcome<R>> {
   const call = new Call(context, operation);
   const { database, dialect, waitMs, responseMs, codec } = context;
-  const options = { waitMs, redact: [...codec.redact] };
+  const options = { waitMs, redact: [...codec.redact], joined: database.joined };
   const answer = await call.attempt(async () => {
     for (let round = 1; round <= WRITE_ROUNDS_MAX; round++) {
       const statement = dialect.write(operation, write, options);
       const read = dialect.readWrite(await database.run(statement, waitMs + responseMs));
-      if (read.status === "expired") await database.run(dialect.forget(operation), responseMs);
+      if (read.status === "expired")
+        await database.run(dialect.forget(operation, options), waitMs + responseMs);
       else if (read.status === "recheck") call.emit("waited");
       else return read;
     }
     throw undecided(call, write);
-  }, "duplicate");
+  });
   if (!isDone(answer)) throw refusal(call, answer, write);
   call.ended(answer.status);
   return outcome<R>(answer, write);

@@ -37,7 +37,10 @@ export interface LedgerOptions {
    * it as `StoredFailureError`. Returning undefined leaves the key retryable.
    */
   readonly storeError?: ((error: unknown, operation: OperationRef) => unknown) | undefined;
-  /** Names of columns and properties whose values are never stored: outcomes show null in their place. */
+  /**
+   * Names whose values are never stored, and show as null in outcomes: columns of bound writes, and properties at any depth
+   * of what `once` returns. A bound write's JSON column is stored whole or not at all.
+   */
   readonly redact?: readonly string[] | undefined;
   /** Makes a stored decimal into a class of your own; `ExactDecimal` unless given. */
   readonly decimal?: ((text: string) => unknown) | undefined;
@@ -61,6 +64,9 @@ export class PgLedger extends Ledger<PgTransaction> {
    * the transaction commits.
    */
   within(joined: PgClientLike | PgTransaction): Ledger<PgTransaction> {
+    if ("totalCount" in joined) {
+      throw new TypeError("`within` takes a client with an open transaction, not a pool");
+    }
     const database: Database<PgTransaction> = this.#database.within(joined);
     return new Ledger({ ...this.#context, database });
   }
@@ -91,7 +97,7 @@ export function createLedger(source: PgPoolLike | PgClientLike, options: LedgerO
     waitMs,
     responseMs,
     backoff: checkedBackoff(options.backoff),
-    codec: { decimal: options.decimal ?? DEFAULT_CODEC.decimal, redact: new Set(options.redact) },
+    codec: { decimal: options.decimal ?? DEFAULT_CODEC.decimal, redact: checkedNames(options.redact) },
     onEvent,
     storeError,
     flights: new Flights(),
@@ -103,6 +109,14 @@ export function createLedger(source: PgPoolLike | PgClientLike, options: LedgerO
 const WAIT_MS_MAX = 86_400_000;
 /** A pool deserves this long to open a connection, even where duplicates do not wait. */
 const ACQUIRE_MS_MIN = 5_000;
+
+function checkedNames(given: unknown): ReadonlySet<string> {
+  if (given === undefined) return new Set();
+  if (!Array.isArray(given) || !given.every((name) => typeof name === "string")) {
+    throw new TypeError("redact must be a list of column and property names");
+  }
+  return new Set(given);
+}
 
 function checkedBackoff(given: Partial<Backoff> = {}): Backoff {
   return {
