@@ -74,7 +74,7 @@ function rowsOf(result: { rows: Row[] } | readonly { rows: Row[] }[]): Row[] {
 }
 
 /** pg's ledger in the suite's terms: only the handle that work gets differs. */
-export function adapt(ledger: Ledger<PgTransaction>, nest: Nest): TestLedger {
+function adapt(ledger: Ledger<PgTransaction>, nest: Nest): TestLedger {
   return {
     once: (ref, work, options) => ledger.once(ref, (tx) => work(workOf(tx, nest)), options),
     operation: (ref) => ledger.operation(ref),
