@@ -153,7 +153,7 @@ export const MUTANTS: readonly Mutant[] = [
   mutant(
     "the claim waits without a limit",
     DIALECT,
-    'WHERE ${bounded("$6")} AND NOT EXISTS',
+    `WHERE \${bounded("$6")} AND NOT EXISTS`,
     "WHERE $6::text IS NOT NULL AND NOT EXISTS",
   ),
   mutant(
