@@ -7,7 +7,7 @@ export interface Spread {
 }
 
 /** The quantile of sorted numbers, between neighbours by proportion. */
-export function quantile(sorted: readonly number[], share: number): number {
+function quantile(sorted: readonly number[], share: number): number {
   const place = (sorted.length - 1) * share;
   const below = sorted[Math.floor(place)] ?? Number.NaN;
   const above = sorted[Math.ceil(place)] ?? Number.NaN;

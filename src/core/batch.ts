@@ -27,24 +27,51 @@ export async function runBatch<Tx, R>(
     const write = required(writes[index]);
     return { write, operation: claimWrite(identify(ref, context.retentionMs), ref, write) };
   });
-  if (entries.length === 0) return [];
-  const firstOf = new Map<string, number>();
-  entries.forEach(({ operation }, index) => {
-    if (!firstOf.has(operation.id)) firstOf.set(operation.id, index);
+  const answers: (WriteAnswer | undefined)[] = entries.map(() => undefined);
+  for (let open = indexes(answers); open.length > 0; open = indexes(answers)) {
+    await answerFirsts(context, entries, open, answers);
+  }
+  return entries.map((entry, index) =>
+    report<Tx, R>(new Call(context, entry.operation), entry, required(answers[index])),
+  );
+}
+
+function indexes(answers: readonly (WriteAnswer | undefined)[]): number[] {
+  return answers.flatMap((answer, index) => (answer === undefined ? [index] : []));
+}
+
+/**
+ * Settles the first open mention of each operation, and with it those that repeat it. A later mention with another
+ * fingerprint stays open where the first one was itself the odd one out.
+ */
+async function answerFirsts<Tx>(
+  context: LedgerContext<Tx>,
+  entries: readonly BatchEntry[],
+  open: readonly number[],
+  answers: (WriteAnswer | undefined)[],
+): Promise<void> {
+  const firsts = new Map<string, number>();
+  for (const index of open) {
+    const { id } = required(entries[index]).operation;
+    if (!firsts.has(id)) firsts.set(id, index);
+  }
+  const leaders = [...firsts.values()];
+  const settled = await settle(
+    context,
+    leaders.map((index) => required(entries[index])),
+  );
+  leaders.forEach((index, place) => {
+    answers[index] = required(settled[place]);
   });
-  const distinct = [...firstOf.values()].map((index) => required(entries[index]));
-  const answers = await settle(context, distinct);
-  const answerOf = new Map(distinct.map(({ operation }, index) => [operation.id, required(answers[index])]));
-  return entries.map((entry, index) => {
-    const first = firstOf.get(entry.operation.id) === index;
-    const leader = required(entries[firstOf.get(entry.operation.id) ?? index]);
-    const answer = required(answerOf.get(entry.operation.id));
-    return report<Tx, R>(
-      new Call(context, entry.operation),
-      entry,
-      first ? answer : repeated(entry, leader, answer),
-    );
-  });
+  for (const index of open) {
+    const { operation } = required(entries[index]);
+    const leader = required(firsts.get(operation.id));
+    const answer = required(answers[leader]);
+    if (leader === index) continue;
+    if (operation.fingerprint.equals(required(entries[leader]).operation.fingerprint)) {
+      answers[index] = answer.status === "executed" ? { ...answer, status: "replayed" } : answer;
+    } else if (isDone(answer)) answers[index] = { status: "mismatch" };
+  }
 }
 
 /** Asks until every operation's answer is final, each time only for those whose answer was not. */
@@ -52,23 +79,21 @@ async function settle<Tx>(
   context: LedgerContext<Tx>,
   entries: readonly BatchEntry[],
 ): Promise<WriteAnswer[]> {
-  const { database, dialect, responseMs } = context;
+  const { database, dialect, waitMs, responseMs } = context;
   const answers: WriteAnswer[] = entries.map(() => ({ status: "recheck" }));
   let open = entries.map((_, index) => index);
   for (let round = 1; round <= WRITE_ROUNDS_MAX && open.length > 0; round++) {
     const asked = open.map((index) => required(entries[index]));
     const call = new Call(context, required(asked[0]).operation);
-    const found = await call.attempt(() => ask(call, asked), "duplicate");
+    const found = await call.attempt(() => ask(call, asked));
     found.forEach((answer, place) => {
       answers[required(open[place])] = answer;
     });
     open = open.filter((index) => ["recheck", "expired"].includes(required(answers[index]).status));
     for (const index of open) {
       if (answers[index]?.status === "expired") {
-        const { operation } = required(entries[index]);
-        await call.attempt(() =>
-          database.run(dialect.forget(operation, context), context.waitMs + responseMs),
-        );
+        const forget = dialect.forget(required(entries[index]).operation, { waitMs });
+        await call.attempt(() => database.run(forget, waitMs + responseMs));
       }
     }
   }
@@ -79,15 +104,9 @@ async function settle<Tx>(
 async function ask<Tx>(call: Call<Tx>, entries: readonly BatchEntry[]): Promise<readonly WriteAnswer[]> {
   const { database, dialect, waitMs, responseMs, codec } = call.context;
   if (!dialect.singleStatementWrites) return writeManyInTransaction(call, dialect, entries);
-  const statement = dialect.writeMany(entries, { waitMs, redact: [...codec.redact] });
-  const found = await database.run(statement, waitMs + responseMs);
+  const options = { waitMs, redact: [...codec.redact], joined: database.joined };
+  const found = await database.run(dialect.writeMany(entries, options), waitMs + responseMs);
   return dialect.readWriteMany(found, entries.length);
-}
-
-/** What the second and later mentions of one operation in a batch are told. */
-function repeated(entry: BatchEntry, first: BatchEntry, answer: WriteAnswer): WriteAnswer {
-  if (!entry.operation.fingerprint.equals(first.operation.fingerprint)) return { status: "mismatch" };
-  return answer.status === "executed" ? { ...answer, status: "replayed" } : answer;
 }
 
 function report<Tx, R>(call: Call<Tx>, { write }: BatchEntry, answer: WriteAnswer): BatchOutcome<R> {

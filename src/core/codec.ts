@@ -75,7 +75,7 @@ export function decodeResult(bytes: Uint8Array, options: CodecOptions): unknown 
     if (body.length === 1) return undefined;
     return fromTagged(JSON.parse(body.toString("utf8", 1)) as Json, options);
   }
-  if (body[0] === FORMAT.row) return JSON.parse(body.toString("utf8", 2));
+  if (body[0] === FORMAT.row) return body.length === 2 ? null : JSON.parse(body.toString("utf8", 2));
   if (body[0] === FORMAT.driverRow) return decodeRow(body, options).row;
   throw new RangeError(
     `The stored result has format ${body[0]}, which this version of opledger does not know.`,

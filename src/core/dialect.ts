@@ -16,6 +16,8 @@ export interface WaitOptions {
 export interface WriteOptions extends WaitOptions {
   /** Columns whose values are stored, and returned, as null. */
   readonly redact: readonly string[];
+  /** The transaction is the caller's, and must be left with the settings it had. */
+  readonly joined: boolean;
 }
 
 /** How the ledger answers an attempt to claim an operation. */
@@ -33,7 +35,7 @@ export type Claim =
 /** How the database answers a bound write. */
 export type WriteAnswer =
   | { readonly status: "executed" | "replayed"; readonly effect: Effect; readonly row: Row }
-  | { readonly status: "version-conflict"; readonly actual: number | bigint }
+  | { readonly status: "version-conflict"; readonly actual: number | bigint | null }
   | { readonly status: "mismatch" | "not-found" | "expired" | "recheck" };
 
 export interface LedgerRecord {
@@ -70,7 +72,7 @@ interface CommonDialect {
   readonly undoWork: Statement;
 
   /** Removes the operation's row if it is past its retention. */
-  forget(operation: Operation, options?: WaitOptions): Statement;
+  forget(operation: Operation, options: WaitOptions): Statement;
   /** Removes up to `limit` rows past their retention, skipping locked ones. */
   sweep(limit: number): Statement;
   inspect(operation: Operation): Statement;

@@ -64,11 +64,12 @@ export class VersionConflictError extends OpledgerError {
   readonly code = "OPLEDGER_VERSION_CONFLICT";
   readonly retryable = false;
   readonly expected: number | bigint;
-  readonly actual: number | bigint;
+  /** The version that the row has; null where its version column is NULL. */
+  readonly actual: number | bigint | null;
 
   constructor(
     message: string,
-    details: ErrorDetails & { readonly expected: number | bigint; readonly actual: number | bigint },
+    details: ErrorDetails & { readonly expected: number | bigint; readonly actual: number | bigint | null },
   ) {
     super(message, details);
     this.expected = details.expected;

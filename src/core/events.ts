@@ -34,7 +34,8 @@ export type EventListener = (event: LedgerEvent) => void;
 export function emit(listener: EventListener | undefined, event: () => LedgerEvent): void {
   if (listener === undefined) return;
   try {
-    listener(event());
+    const returned: unknown = listener(event());
+    if (returned instanceof Promise) returned.catch(() => {});
   } catch {
     // Dropped on purpose: see EventListener.
   }

@@ -59,7 +59,8 @@ export interface Executor {
   run(statement: Statement): Promise<ResultSet>;
 }
 
-export type IsolationLevel = "read committed" | "repeatable read" | "serializable";
+export const ISOLATION_LEVELS = ["read committed", "repeatable read", "serializable"] as const;
+export type IsolationLevel = (typeof ISOLATION_LEVELS)[number];
 
 export interface TransactionPlan<Tx, T> {
   readonly isolationLevel?: IsolationLevel | undefined;
@@ -104,6 +105,8 @@ export interface Database<Tx> {
  * - `locked`: a lock was not granted in time
  * - `many-rows`: a write that must concern one row concerned several
  * - `row-lost`: the row that a write left could not be read back
+ * - `rows-changed`: triggers made the rows of a batch other than it can account for
+ * - `canceled`: the server's own timeout ended the statement
  * - `too-large`: a row takes more bytes than the ledger stores
  * - `not-ours`: at its end the transaction was aborted, or another one than we began; nothing was committed
  * - `ended`: the work ended the transaction itself, so that part of it may have been committed
@@ -120,6 +123,8 @@ export type FailureKind =
   | "locked"
   | "many-rows"
   | "row-lost"
+  | "rows-changed"
+  | "canceled"
   | "too-large"
   | "not-ours"
   | "ended"

@@ -1,6 +1,6 @@
 import { type BatchOutcome, runBatch } from "./batch.js";
 import { decodeResult } from "./codec.js";
-import type { LedgerContext } from "./context.js";
+import { Call, type LedgerContext } from "./context.js";
 import type { LedgerRecord } from "./dialect.js";
 import { emit } from "./events.js";
 import type { Row } from "./executor.js";
@@ -80,7 +80,7 @@ export class Ledger<Tx> {
    * @throws {TypeError} the inserts differ in table or columns, or are too many
    */
   insertMany<R = Row>(inserts: readonly (OperationRef & InsertArgs)[]): Promise<BatchOutcome<R>[]> {
-    return this.#many(inserts, insertWrite);
+    return this.#many(inserts, insertManyWrite);
   }
 
   /**
@@ -112,7 +112,8 @@ export class Ledger<Tx> {
   async inspect(operation: OperationRef): Promise<InspectedOperation | undefined> {
     const { database, dialect, codec, retentionMs, responseMs } = this.#context;
     const identity = identify(operation, retentionMs);
-    const found = await database.run(dialect.inspect(identity), responseMs);
+    const call = new Call(this.#context, { ...identity, fingerprint: Buffer.alloc(0) });
+    const found = await call.attempt(() => database.run(dialect.inspect(identity), responseMs));
     const [row] = found.rows;
     if (row === undefined) return undefined;
     const { result, ...record } = dialect.readRecord(row);
@@ -181,6 +182,16 @@ export class BoundOperation<Tx> {
     const write = make();
     return runWrite<Tx, R>(this.#context, claimWrite(identity, this.#ref, write), write);
   }
+}
+
+function insertManyWrite(args: OperationRef & InsertArgs): Write {
+  const missing = args.conflict?.find((column) => args.values[column] === null);
+  if (missing !== undefined) {
+    throw new TypeError(
+      `insertMany: natural key column "${missing}" must not be null, since nulls never conflict`,
+    );
+  }
+  return insertWrite(args);
 }
 
 function incrementManyWrite(args: OperationRef & IncrementArgs): Write {

@@ -2,9 +2,15 @@ import { decodeResult, encodeResult } from "./codec.js";
 import { Call, type LedgerContext, WorkFailure } from "./context.js";
 import type { Claim } from "./dialect.js";
 import { OperationInProgressError, RolledBackError, StoredFailureError } from "./errors.js";
-import type { Closing, Executor, IsolationLevel, ResultSet } from "./executor.js";
+import {
+  type Closing,
+  type Executor,
+  ISOLATION_LEVELS,
+  type IsolationLevel,
+  type ResultSet,
+} from "./executor.js";
 import { fingerprint } from "./fingerprint.js";
-import { identify, type OperationRef } from "./operation.js";
+import { identify, type OperationRef, summarize } from "./operation.js";
 import type { Outcome } from "./outcome.js";
 
 export interface OnceOptions {
@@ -31,8 +37,12 @@ export async function once<Tx, T>(
   work: (tx: Tx) => Promise<T> | T,
   options: OnceOptions,
 ): Promise<Outcome<T>> {
+  const { isolationLevel } = options;
+  if (isolationLevel !== undefined && !ISOLATION_LEVELS.includes(isolationLevel)) {
+    throw new TypeError(`isolationLevel must be one of ${ISOLATION_LEVELS.join(", ")}`);
+  }
   const identity = identify(ref, context.retentionMs);
-  const operation = { ...identity, fingerprint: fingerprint(ref.payload, undefined, identity) };
+  const operation = { ...identity, fingerprint: fingerprint(ref.payload, undefined, summarize(identity)) };
   const call = new Call(context, operation);
   const run = (): Promise<Ended<T>> => call.attempt(() => runOnce(call, ref, work, options));
   const ended = context.database.joined ? await run() : await alone(call, run);

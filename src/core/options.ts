@@ -28,7 +28,10 @@ export interface CommonOptions {
    * it as `StoredFailureError`. Returning undefined leaves the key retryable.
    */
   readonly storeError?: ((error: unknown, operation: OperationRef) => unknown) | undefined;
-  /** Names of columns and properties whose values are never stored: outcomes show null in their place. */
+  /**
+   * Names whose values are never stored, and show as null in outcomes: columns of bound writes, and properties at any depth
+   * of what `once` returns. A bound write's JSON column is stored whole or not at all.
+   */
   readonly redact?: readonly string[] | undefined;
   /** Makes a stored decimal into a class of your own; `ExactDecimal` unless given. */
   readonly decimal?: ((text: string) => unknown) | undefined;
@@ -58,12 +61,20 @@ export function checkedOptions<Tx>(options: CommonOptions): {
     waitMs,
     responseMs: whole("responseMs", options.responseMs ?? 30_000, 1, WAIT_MS_MAX),
     backoff: checkedBackoff(options.backoff),
-    codec: { decimal: options.decimal ?? DEFAULT_CODEC.decimal, redact: new Set(options.redact) },
+    codec: { decimal: options.decimal ?? DEFAULT_CODEC.decimal, redact: checkedNames(options.redact) },
     onEvent: options.onEvent,
     storeError: options.storeError,
     flights: new Flights(),
   };
   return { settings, acquireMs: Math.max(waitMs, ACQUIRE_MS_MIN) };
+}
+
+function checkedNames(given: unknown): ReadonlySet<string> {
+  if (given === undefined) return new Set();
+  if (!Array.isArray(given) || !given.every((name) => typeof name === "string")) {
+    throw new TypeError("redact must be a list of column and property names");
+  }
+  return new Set(given);
 }
 
 function checkedBackoff(given: Partial<Backoff> = {}): Backoff {

@@ -1,4 +1,5 @@
-import type { LedgerContext } from "./context.js";
+import { Call, type LedgerContext } from "./context.js";
+import { identify } from "./operation.js";
 
 /** Seven days: longer than any sane client retries, and than most queues redeliver. */
 export const DEFAULT_RETENTION_MS: number = 7 * 86_400_000;
@@ -26,10 +27,15 @@ export const SWEEP_BATCH_MAX = 50_000;
 export async function sweep<Tx>(context: LedgerContext<Tx>, options: SweepOptions): Promise<SweepProgress> {
   const batch = positive("batch", options.batch ?? BATCH_DEFAULT, SWEEP_BATCH_MAX);
   const limit = positive("limit", options.limit ?? Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+  const call = new Call(context, {
+    ...identify({ operation: "sweep", key: "sweep" }, 1),
+    fingerprint: Buffer.alloc(0),
+  });
   let removed = 0;
   for (let batches = 1; ; batches++) {
     const size = Math.min(batch, limit - removed);
-    const { affected } = await context.database.run(context.dialect.sweep(size), context.responseMs);
+    const statement = context.dialect.sweep(size);
+    const { affected } = await call.attempt(() => context.database.run(statement, context.responseMs));
     removed += affected;
     await options.onProgress?.({ removed, batches });
     if (affected < size || removed >= limit) return { removed, batches };

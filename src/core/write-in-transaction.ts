@@ -149,7 +149,7 @@ async function missed<Tx>(
   if (rows.length > 1) throw new RefusedWrite("many-rows");
   const version = found[VERSION_ALIAS];
   if (write.verb === "update" && write.version !== undefined) {
-    const actual = version === null ? Number.NaN : wholeNumber(String(version));
+    const actual = version === null ? null : wholeNumber(String(version));
     const raced = String(actual) === String(write.version.expected);
     return finished(raced ? { status: "recheck" } : { status: "version-conflict", actual });
   }

@@ -26,9 +26,6 @@ export function claimWrite(identity: Operation, ref: OperationRef, write: Write)
 
 /**
  * Runs one write once per operation, in one statement where the dialect can; or replays its stored row.
- *
- * A race is lost as a unique violation of the ledger's index: the whole statement was undone, and run once more it
- * replays. Any unique violation gets that second run, since a partition reports an index of its own.
  */
 export async function runWrite<Tx, R>(
   context: LedgerContext<Tx>,
@@ -36,18 +33,18 @@ export async function runWrite<Tx, R>(
   write: Write,
 ): Promise<WriteOutcome<R>> {
   const call = new Call(context, operation);
-  const { database, dialect, responseMs } = context;
+  const { database, dialect, waitMs, responseMs } = context;
   const ask = asker(call, write);
   const answer = await call.attempt(async () => {
     for (let round = 1; round <= WRITE_ROUNDS_MAX; round++) {
       const read = await ask();
       if (read.status === "expired")
-        await database.run(dialect.forget(operation, context), context.waitMs + responseMs);
+        await database.run(dialect.forget(operation, { waitMs }), waitMs + responseMs);
       else if (read.status === "recheck") call.emit("waited");
       else return read;
     }
     throw undecided(call, write);
-  }, "duplicate");
+  });
   if (!isDone(answer)) throw refusal(call, answer, write);
   call.ended(answer.status);
   return outcome<R>(answer, write);
@@ -60,7 +57,7 @@ function asker<Tx>(call: Call<Tx>, write: Write): () => Promise<WriteAnswer> {
     const { attempts } = call;
     return () => writeInTransaction(call, dialect, write, call.attempts > attempts + 1);
   }
-  const options = { waitMs, redact: [...codec.redact] };
+  const options = { waitMs, redact: [...codec.redact], joined: database.joined };
   return async () => {
     const statement = dialect.write(call.operation, write, options);
     return dialect.readWrite(await database.run(statement, waitMs + responseMs));

@@ -57,7 +57,7 @@ describe("what an error of the server means", () => {
     ["23503", "foreign key violation", "other"],
     ["23514", "check violation", "other"],
     ["25P02", "current transaction is aborted", "other"],
-    ["57014", "canceling statement due to user request", "other"],
+    ["57014", "canceling statement due to user request", "canceled"],
   ])("%s %s: %s", (state, message, kind) => {
     expect(postgresFailure({ state, message }, LEDGER)).toEqual({ kind });
     expect(pgFailure(new DatabaseError(message, state), LEDGER)).toEqual({ kind });

@@ -53,7 +53,7 @@ describe("bound writes", () => {
   it("a batch does not write NaN as NULL", () => {
     const write = insertWrite({ into: "t", values: { amount: Number.NaN } });
     const entry = { write, operation: claimed({ operation: "o", key: "k", payload: "explicit" }) };
-    const { values } = dialect.writeMany([entry], { waitMs: 1, redact: [] });
+    const { values } = dialect.writeMany([entry], { waitMs: 1, redact: [], joined: false });
     expect(JSON.parse(String(values[0]))[0].given.amount).not.toBeNull();
   });
 

@@ -14,8 +14,8 @@ import { claimed, dialect, shown } from "./support/dialect.js";
 /** Values, keys and texts that would show, and bite, in any SQL that they were pasted into. */
 const EVIL = "'; DROP TABLE users; --";
 const operation = claimed({ scope: `scope${EVIL}`, operation: `operation${EVIL}`, key: `key${EVIL}` });
-const PLAIN: WriteOptions = { waitMs: 10_000, redact: [] };
-const REDACTING: WriteOptions = { waitMs: 0, redact: [`pin${EVIL}`] };
+const PLAIN: WriteOptions = { waitMs: 10_000, redact: [], joined: false };
+const REDACTING: WriteOptions = { waitMs: 0, redact: [`pin${EVIL}`], joined: true };
 
 const insert = insertWrite({ into: "payments", values: { id: 7, amount: 424n, note: EVIL } });
 const keyed = insertWrite({
@@ -77,7 +77,7 @@ const STATEMENTS: Readonly<Record<string, readonly (readonly [title: string, sta
     ["with columns to redact", dialect.writeMany(many(batched), REDACTING)],
   ],
   retention: [
-    ["forget", dialect.forget(operation)],
+    ["forget", dialect.forget(operation, PLAIN)],
     ["sweep", dialect.sweep(1_000)],
   ],
   inspect: [["inspect", dialect.inspect(operation)]],

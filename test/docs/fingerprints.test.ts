@@ -2,13 +2,19 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { DEFAULT_CODEC, decodeResult, EFFECT_LETTER, encodeResult, FORMAT, RESULT_BYTES_MAX } from "../../src/core/codec.js";
+import {
+  DEFAULT_CODEC,
+  decodeResult,
+  EFFECT_LETTER,
+  encodeResult,
+  FORMAT,
+  RESULT_BYTES_MAX,
+} from "../../src/core/codec.js";
 import { canonicalForm, fingerprint, PAYLOAD_BYTES_MAX } from "../../src/core/fingerprint.js";
 import { identify, NAME_BYTES_MAX } from "../../src/core/operation.js";
 import { DEPTH_MAX, ExactDecimal, TAG } from "../../src/core/tagged.js";
 import { claimWrite } from "../../src/core/write.js";
 import { deleteWrite, incrementWrite, type Write } from "../../src/core/writes.js";
-
 
 const doc = readFileSync(fileURLToPath(new URL("../../docs/fingerprints.md", import.meta.url)), "utf8");
 

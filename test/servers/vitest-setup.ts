@@ -10,7 +10,7 @@ declare module "vitest" {
   }
 }
 
-const DEFAULT_SERVERS = "postgres15,postgres17,postgres18";
+const DEFAULT_SERVERS = "postgres15,postgres17,postgres18,mariadb,mysql";
 
 /** Starts the servers that all test files share; `test/servers/use.ts` is how a test gets at them. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {

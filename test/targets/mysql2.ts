@@ -96,7 +96,7 @@ const VIOLATIONS: Readonly<Record<number, Violation>> = {
   1406: "too-big",
 };
 
-export class MysqlFixture implements Fixture {
+class MysqlFixture implements Fixture {
   readonly samples = SAMPLE_COLUMNS.map(([column, , value]) => ({ column, value }));
   readonly endings = [
     "COMMIT",

@@ -3,7 +3,7 @@ import { ERRNO } from "../../dialects/mysql/failure.js";
 import type { Folded, Folder } from "../../dialects/mysql/fold.js";
 import { MARIADB_FOLDER } from "../../dialects/mysql/fold-mariadb.js";
 import { mysqlFolder } from "../../dialects/mysql/fold-mysql.js";
-import { type EngineName, MARIADB, MYSQL, probe } from "../../dialects/mysql/index.js";
+import { type EngineName, probe, TRAITS } from "../../dialects/mysql/index.js";
 import type { Traits } from "../../dialects/mysql/writes.js";
 import { type Connection, inTransaction, type MysqlHeader } from "./client.js";
 import { errnoOf, mysql2Failure, noteLoss, noteOutdated, ResponseTimeout } from "./failure.js";
@@ -42,7 +42,7 @@ export class Sender {
   }
 
   get traits(): Traits {
-    return this.engine === "mariadb" ? MARIADB : MYSQL;
+    return TRAITS[this.engine];
   }
 
   /** @throws {Error} no connection has told yet */
@@ -52,7 +52,7 @@ export class Sender {
   }
 
   folder(connection: Connection): Folder {
-    if (this.engine === "mariadb") return MARIADB_FOLDER;
+    if (this.traits.compoundStatements) return MARIADB_FOLDER;
     return mysqlFolder(this.options, (statement) => inlined(statement, connection.config?.timezone));
   }
 

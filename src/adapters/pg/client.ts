@@ -20,7 +20,6 @@ export interface PgResult<R = Record<string, unknown>> {
 export interface PgClientLike {
   query(config: PgQueryConfig): Promise<PgResult>;
   on(event: "error" | "end", listener: () => void): unknown;
-  end?(): unknown;
   /** `I` idle, `T` in a transaction, `E` in a failed one; pg has it since 8.21. */
   getTransactionStatus?(): string | null;
 }
@@ -34,6 +33,7 @@ export interface PgPoolLike {
   readonly idleCount: number;
   readonly waitingCount: number;
   connect(): Promise<PgPoolClientLike>;
+  on?(event: "connect", listener: (client: PgClientLike) => void): unknown;
 }
 
 export function isPool(source: PgPoolLike | PgClientLike): source is PgPoolLike {
@@ -46,9 +46,17 @@ export function isPool(source: PgPoolLike | PgClientLike): source is PgPoolLike 
  * @returns whether the client has a connection that can be cut
  */
 export function cut(client: PgClientLike): boolean {
+  const stream = streamOf(client);
+  stream?.destroy();
+  return stream !== undefined;
+}
+
+export function canCut(client: PgClientLike): boolean {
+  return streamOf(client) !== undefined;
+}
+
+function streamOf(client: PgClientLike): { destroy: () => void } | undefined {
   const { connection } = client as { connection?: { stream?: { destroy?: () => void } } };
   const { stream } = connection ?? {};
-  if (typeof stream?.destroy !== "function") return false;
-  stream.destroy();
-  return true;
+  return typeof stream?.destroy === "function" ? (stream as { destroy: () => void }) : undefined;
 }

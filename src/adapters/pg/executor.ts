@@ -17,7 +17,7 @@ import {
   sqlState,
   survive,
 } from "./failure.js";
-import { Leases, locked, mutexOf } from "./lease.js";
+import { Leases, oneSavepoint } from "./lease.js";
 import { type PgExecutorOptions, resultSet, Sender, statement } from "./sender.js";
 import { type PgTransaction, TransactionHandle } from "./transaction.js";
 
@@ -66,6 +66,7 @@ export class PgDatabase implements Database<PgTransaction> {
       const value = await transact(lease.client, this.#sender, plan, {
         begin: statement(`BEGIN${level}`),
         commit: statement("COMMIT"),
+        lost: CommitLost,
       });
       broken = false;
       return value;
@@ -121,24 +122,23 @@ export class JoinedPgDatabase implements Database<PgTransaction> {
       );
     }
     return this.#inSavepoint(plan.timeoutMs, () =>
-      transact(this.#client, this.#sender, plan, { begin: SAVEPOINT, commit: RELEASE }),
+      transact(this.#client, this.#sender, plan, { begin: SAVEPOINT, commit: RELEASE, lost: ConnectionLost }),
     );
   }
 
-  async #inSavepoint<T>(timeoutMs: number, body: () => Promise<T>): Promise<T> {
-    const unlock = await locked(mutexOf(this.#client), timeoutMs);
-    try {
+  #inSavepoint<T>(timeoutMs: number, body: () => Promise<T>): Promise<T> {
+    return oneSavepoint(this.#client, this.#sender.options.acquireMs, async () => {
       this.#handle?.refuseEnded();
       if (this.#client.getTransactionStatus?.() === "I") {
         throw new TypeError("`within` joins an open transaction, and this client has none; begin one first");
       }
-      return await body();
-    } catch (error) {
-      await this.#undo(timeoutMs);
-      throw error;
-    } finally {
-      unlock();
-    }
+      try {
+        return await body();
+      } catch (error) {
+        await this.#undo(timeoutMs);
+        throw error;
+      }
+    });
   }
 
   async #undo(timeoutMs: number): Promise<void> {
@@ -156,12 +156,19 @@ const SAVEPOINT = statement("SAVEPOINT opledger");
 const RELEASE = statement("RELEASE SAVEPOINT opledger");
 const UNDO = statement("ROLLBACK TO SAVEPOINT opledger");
 
+/** How a transaction, or a savepoint, begins and ends, and what it means to lose the connection at its end. */
+interface Ends {
+  readonly begin: Statement;
+  readonly commit: Statement;
+  readonly lost: typeof CommitLost | typeof ConnectionLost;
+}
+
 /** Begins with the opening, runs the body, and commits with its closing: two round trips beside the body's own. */
 async function transact<T>(
   client: PgClientLike,
   sender: Sender,
   plan: TransactionPlan<PgTransaction, T>,
-  ends: { readonly begin: Statement; readonly commit: Statement },
+  ends: Ends,
 ): Promise<T> {
   const { timeoutMs } = plan;
   const [, ...opened] = await sender.send(client, [ends.begin, ...plan.opening], timeoutMs);
@@ -182,23 +189,23 @@ async function transact<T>(
   }
   if (handle.spoiled !== undefined) throw new NotOurs(handle.spoiled);
   if (isGone(client)) throw new ConnectionLost(handle.firstError);
-  return commit(client, sender, finish, ends.commit, handle.firstError, timeoutMs);
+  return commit(client, sender, finish, ends, handle.firstError, timeoutMs);
 }
 
 async function commit<T>(
   client: PgClientLike,
   sender: Sender,
   { closing, value }: Closing<T>,
-  end: Statement,
+  ends: Ends,
   firstError: unknown,
   timeoutMs: number,
 ): Promise<T> {
   let results: readonly PgResult[];
   try {
-    results = await sender.send(client, [...closing, end], timeoutMs);
+    results = await sender.send(client, [...closing, ends.commit], timeoutMs);
   } catch (error) {
     // From the moment COMMIT is sent, a broken connection says nothing of what became of it.
-    if (isConnectionLoss(error)) throw new CommitLost(error);
+    if (isConnectionLoss(error)) throw new ends.lost(error);
     // The transaction had been aborted (25P02), or was over (25P01), before the result could be stored.
     const state = sqlState(error);
     throw state === "25P02" || state === "25P01" ? new NotOurs(firstError ?? error) : error;

@@ -27,7 +27,7 @@ export class ConnectionLost extends Error {
 }
 
 /** The errors by which a server says that it ends the connection: what it was doing then is unknown. */
-const SHUTDOWN = /^(57P0[1-5]|08...|25P03)$/;
+const SHUTDOWN = /^(57P0[1-5]|08...|25P0[345])$/;
 
 /** Clients whose connection is gone, and the errors that this showed itself in. */
 const gone = new WeakSet<PgClientLike>();
@@ -96,7 +96,19 @@ export function pgFailure(error: unknown, ledger: LedgerName): Failure {
   if (!(error instanceof Error)) return { kind: "other" };
   if (reprepares.has(error)) return { kind: "reprepare" };
   const state = sqlState(error);
-  if (state === undefined) return { kind: "other" };
+  // A caller or an ORM may have wrapped the server's error, and a deadlock is as retryable in a wrapping.
+  if (state === undefined) return hasConflict(error.cause) ? { kind: "conflict" } : { kind: "other" };
   const { table, schema } = error as { table?: string; schema?: string };
   return postgresFailure({ state, message: error.message, table, schema }, ledger);
+}
+
+function hasConflict(thrown: unknown): boolean {
+  for (
+    let cause = thrown, depth = 0;
+    cause instanceof Error && depth < CAUSES_MAX;
+    cause = cause.cause, depth++
+  ) {
+    if (sqlState(cause) === "40001" || sqlState(cause) === "40P01") return true;
+  }
+  return false;
 }

@@ -32,6 +32,9 @@ export class PgLedger extends Ledger<PgTransaction> {
    * the transaction commits.
    */
   within(joined: PgClientLike | PgTransaction): Ledger<PgTransaction> {
+    if ("totalCount" in joined) {
+      throw new TypeError("`within` takes a client with an open transaction, not a pool");
+    }
     const database: Database<PgTransaction> = this.#database.within(joined);
     return new Ledger({ ...this.#context, database });
   }

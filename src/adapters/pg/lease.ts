@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { Mutex } from "../../core/mutex.js";
 import { cut, isPool, type PgClientLike, type PgPoolClientLike, type PgPoolLike } from "./client.js";
 import { survive, Unavailable } from "./failure.js";
@@ -12,11 +13,10 @@ export interface Lease {
 export class Leases {
   readonly #source: PgPoolLike | PgClientLike;
   readonly #acquireMs: number;
-  readonly #mutex = new Mutex();
-
   constructor(source: PgPoolLike | PgClientLike, acquireMs: number) {
     this.#source = source;
     this.#acquireMs = acquireMs;
+    if (isPool(source)) watch(source);
   }
 
   take(): Promise<Lease> {
@@ -34,7 +34,7 @@ export class Leases {
   }
 
   async #single(client: PgClientLike): Promise<Lease> {
-    const unlock = await locked(this.#mutex, this.#acquireMs);
+    const unlock = await locked(transactions.of(client), this.#acquireMs);
     survive(client);
     if ((client.getTransactionStatus?.() ?? "I") !== "I") {
       unlock();
@@ -46,17 +46,51 @@ export class Leases {
   }
 }
 
-const mutexes = new WeakMap<PgClientLike, Mutex>();
+const watched = new WeakSet<PgPoolLike>();
 
-export function mutexOf(client: PgClientLike): Mutex {
-  const known = mutexes.get(client);
-  if (known !== undefined) return known;
-  const made = new Mutex();
-  mutexes.set(client, made);
-  return made;
+/** A server may end a connection in the same breath as it accepts it, before anyone holds the client. */
+function watch(pool: PgPoolLike): void {
+  if (watched.has(pool)) return;
+  watched.add(pool);
+  pool.on?.("connect", survive);
 }
 
-export async function locked(mutex: Mutex, waitMs: number): Promise<() => void> {
+/** A mutex per client, shared by all ledgers over it. */
+class Mutexes {
+  readonly #byClient = new WeakMap<PgClientLike, Mutex>();
+
+  of(client: PgClientLike): Mutex {
+    let mutex = this.#byClient.get(client);
+    if (mutex === undefined) {
+      mutex = new Mutex();
+      this.#byClient.set(client, mutex);
+    }
+    return mutex;
+  }
+}
+
+/** Who may begin transactions on a single client. */
+const transactions = new Mutexes();
+/** Who may set savepoints in a client's open transaction: within a savepoint's own body, a level of its own. */
+const savepoints = new Mutexes();
+const levels = new AsyncLocalStorage<ReadonlyMap<PgClientLike, Mutex>>();
+
+/** Runs a body that sets a savepoint, one at a time per level, so that no two of them interleave. */
+export async function oneSavepoint<T>(
+  client: PgClientLike,
+  waitMs: number,
+  body: () => Promise<T>,
+): Promise<T> {
+  const outer = levels.getStore();
+  const unlock = await locked(outer?.get(client) ?? savepoints.of(client), waitMs);
+  try {
+    return await levels.run(new Map(outer).set(client, new Mutex()), body);
+  } finally {
+    unlock();
+  }
+}
+
+async function locked(mutex: Mutex, waitMs: number): Promise<() => void> {
   const unlock = await mutex.lock(waitMs);
   if (unlock !== undefined) return unlock;
   throw new Unavailable(`the client was busy with another operation for ${waitMs} ms`);

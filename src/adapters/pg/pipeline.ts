@@ -47,7 +47,7 @@ interface PgQuery {
 
 type PgQueryClass = new (
   config: object,
-  values: undefined,
+  values: unknown,
   callback: (error: Error | null, result: PgResult) => void,
 ) => PgQuery;
 
@@ -59,6 +59,45 @@ interface PgConnection {
   sync(): void;
   on(event: "parseComplete", listener: () => void): void;
   removeListener(event: "parseComplete", listener: () => void): void;
+}
+
+/** Anything that pg lets drive the connection: its own queries, cursors and streams. */
+export interface Submittable {
+  submit(connection: never): Error | null | undefined;
+}
+
+/**
+ * Lets a query be sent only if nothing speaks against it at that moment: when it was issued, an earlier one may still
+ * have been on its way.
+ */
+export function guard(submittable: Submittable, objection: () => Error | undefined): void {
+  const submit = submittable.submit.bind(submittable);
+  submittable.submit = (connection) => objection() ?? submit(connection);
+}
+
+/** pg's own query object for a configuration, and the promise of its result; undefined where the client has none. */
+export function queryObject(
+  client: PgClientLike,
+  config: object,
+  values: unknown,
+): { readonly query: Submittable; readonly result: Promise<PgResult> } | undefined {
+  const Query = queryClass(client);
+  if (Query === undefined) return undefined;
+  const { promise, resolve, reject } = deferred<PgResult>();
+  const query = new Query(config, values, (error, result) =>
+    error === null ? resolve(result) : reject(error),
+  );
+  return { query, result: promise };
+}
+
+function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: Error) => void } {
+  let resolve: (value: T) => void = () => {};
+  let reject: (error: Error) => void = () => {};
+  const promise = new Promise<T>((succeed, fail) => {
+    resolve = succeed;
+    reject = fail;
+  });
+  return { promise, resolve, reject };
 }
 
 function queryClass(client: PgClientLike): PgQueryClass | undefined {

@@ -1,13 +1,15 @@
 import type { Failure, ResultSet, Statement } from "../../core/executor.js";
 import type { LedgerName } from "../../dialects/postgres/failure.js";
-import { cut, type PgClientLike, type PgQueryConfig, type PgResult } from "./client.js";
-import { noteLoss, noteReprepare, pgFailure, sqlState } from "./failure.js";
+import { canCut, cut, type PgClientLike, type PgQueryConfig, type PgResult } from "./client.js";
+import { ConnectionLost, noteLoss, noteReprepare, pgFailure, sqlState } from "./failure.js";
 import { pipelined } from "./pipeline.js";
 
 export interface PgExecutorOptions {
   readonly ledger: LedgerName;
   /** Whether statements are prepared under names; `auto` stops where a pooler refuses them. */
   readonly prepare: "auto" | boolean;
+  /** Milliseconds to wait for a connection, or for another operation on the same one. */
+  readonly acquireMs: number;
 }
 
 /** What the databases over one source share: how statements are sent. */
@@ -76,12 +78,19 @@ export class Sender {
  * cannot come late.
  */
 async function answered<T>(client: PgClientLike, answer: Promise<T>, timeoutMs: number): Promise<T> {
-  const timer = setTimeout(() => {
-    // A client that hides its connection may stay silent for ever all the same; closing it is the next best thing.
-    if (!cut(client)) client.end?.();
-  }, timeoutMs);
+  let timer: NodeJS.Timeout | undefined;
   try {
-    return await answer;
+    if (canCut(client)) {
+      timer = setTimeout(cut, timeoutMs, client);
+      return await answer;
+    }
+    const silence = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new ConnectionLost(new Error(`no answer within ${timeoutMs} ms`))),
+        timeoutMs,
+      );
+    });
+    return await Promise.race([answer, silence]);
   } finally {
     clearTimeout(timer);
   }

@@ -2,6 +2,7 @@ import { RolledBackError } from "../../core/errors.js";
 import { endsTransaction } from "../../dialects/postgres/control.js";
 import type { PgClientLike, PgQueryConfig, PgResult } from "./client.js";
 import { noteLoss } from "./failure.js";
+import { guard, queryObject, type Submittable } from "./pipeline.js";
 
 /** A query that drives the connection itself, such as pg-cursor's and pg-query-stream's. */
 export interface PgSubmittable {
@@ -43,36 +44,55 @@ export class TransactionHandle implements PgTransaction {
   query<R extends object>(query: string | PgQueryConfig, values?: readonly unknown[]): Promise<PgResult<R>>;
   query(...given: unknown[]): unknown {
     const [first] = given;
-    if (typeof (first as Partial<PgSubmittable>)?.submit === "function") {
-      this.refuseEnded();
-      return this.#send(given);
-    }
-    return this.#run(textOf(first), given);
+    if (typeof (first as Partial<PgSubmittable>)?.submit !== "function")
+      return this.#run(textOf(first), given);
+    this.#refuseEnding(textOf(first));
+    if (textOf(first) !== "") Object.assign(first as object, EXTENDED);
+    guard(first as Submittable, () => this.#objection());
+    return this.#call(given);
   }
 
-  async #run(text: string, given: readonly unknown[]): Promise<unknown> {
+  async #run(text: string, [first, ...rest]: readonly unknown[]): Promise<unknown> {
     this.#refuseEnding(text);
     let result: unknown;
     try {
-      result = await this.#send(given);
+      result = await this.#send(oneStatement(first), rest);
     } catch (error) {
       noteLoss(this.client, error);
       this.firstError ??= error;
       throw error;
     }
-    if (this.client.getTransactionStatus?.() === "I") {
-      throw this.#spoil("The work inside once() ended its transaction.");
-    }
+    this.#refuseOver();
     return result;
   }
 
-  #send(given: readonly unknown[]): unknown {
+  #send(config: object, rest: readonly unknown[]): unknown {
+    const made = queryObject(this.client, config, rest[0]);
+    if (made === undefined) return this.#call([config, ...rest]);
+    guard(made.query, () => this.#objection());
+    this.#call([made.query]);
+    return made.result;
+  }
+
+  #call(given: readonly unknown[]): unknown {
     const query = this.client.query as (...args: readonly unknown[]) => unknown;
     return query.apply(this.client, [...given]);
   }
 
+  #refuseOver(): void {
+    const objection = this.#objection();
+    if (objection !== undefined) throw objection;
+  }
+
+  /** Whatever ended the transaction, a statement sent after it would commit on its own. */
+  #objection(): RolledBackError | undefined {
+    if (this.client.getTransactionStatus?.() !== "I") return undefined;
+    return this.#spoil("The work inside once() ended its transaction.");
+  }
+
   #refuseEnding(text: string): void {
     this.refuseEnded();
+    this.#refuseOver();
     if (endsTransaction(text)) {
       throw this.#spoil(
         "The work inside once() tried to begin or end a transaction; opledger does that itself.",
@@ -96,6 +116,18 @@ export class TransactionHandle implements PgTransaction {
     );
     return this.spoiled;
   }
+}
+
+/**
+ * By the extended protocol the server takes one statement at a time, so that no COMMIT can hide behind another, and what
+ * follows it commit on its own.
+ */
+const EXTENDED = { queryMode: "extended" } as const;
+
+function oneStatement(query: unknown): object {
+  if (typeof query === "string") return { text: query, ...EXTENDED };
+  // Not a copy: what makes a query may be an instance of a class, with getters of its own.
+  return Object.assign(Object.create(query as object), EXTENDED);
 }
 
 function textOf(query: unknown): string {

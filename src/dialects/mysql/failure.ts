@@ -25,6 +25,12 @@ export const ERRNO = {
   xaRollback: 1402,
   xaWrongState: 1399,
   lockNowait: 3572,
+  /** By KILL QUERY, or by the client's own timeout. */
+  queryInterrupted: 1317,
+  /** MySQL's `max_execution_time`. */
+  queryTimeout: 3024,
+  /** MariaDB's `max_statement_time`. */
+  statementTimeout: 1969,
   unknownStatement: 1243,
   needReprepare: 1615,
   tooManyStatements: 1461,
@@ -54,6 +60,10 @@ export function mysqlFailure({ errno, message }: MysqlError, table: string): Fai
     case ERRNO.lockWaitTimeout:
     case ERRNO.lockNowait:
       return { kind: "locked" };
+    case ERRNO.queryInterrupted:
+    case ERRNO.queryTimeout:
+    case ERRNO.statementTimeout:
+      return { kind: "canceled" };
     case ERRNO.errorDuringCommit:
       // "149" is a lost certification; anything else leaves open what became of the transaction.
       return { kind: /\b149\b/.test(message) ? "conflict" : "unknown" };

@@ -22,10 +22,11 @@ export interface MysqlDialectOptions {
 
 export type EngineName = "mysql" | "mariadb";
 
-/** MySQL 8.0 and later. */
-export const MYSQL: Traits = { insertReturning: false, boundsStatements: false, waitSecondsMin: 1 };
-/** MariaDB 10.11 and later. */
-export const MARIADB: Traits = { insertReturning: true, boundsStatements: true, waitSecondsMin: 0 };
+/** MySQL 8.0 and later, and MariaDB 10.11 and later. */
+export const TRAITS: Readonly<Record<EngineName, Traits>> = {
+  mysql: { insertReturning: false, boundsStatements: false, compoundStatements: false, waitSecondsMin: 1 },
+  mariadb: { insertReturning: true, boundsStatements: true, compoundStatements: true, waitSecondsMin: 0 },
+};
 
 const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
 

@@ -10,6 +10,8 @@ export interface Traits {
   readonly insertReturning: boolean;
   /** `SET STATEMENT … FOR`, which bounds one statement's lock waits. */
   readonly boundsStatements: boolean;
+  /** `BEGIN NOT ATOMIC`, which needs no stored program. */
+  readonly compoundStatements: boolean;
   /** The shortest lock wait, in seconds. */
   readonly waitSecondsMin: number;
 }

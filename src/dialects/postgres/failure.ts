@@ -29,10 +29,14 @@ export function postgresFailure(
       return { kind: "duplicate", ledger: table === ledger.table && schema === ledger.schema };
     case "55P03":
       return { kind: "locked" };
+    case "57014":
+      return { kind: "canceled" };
     case "21000":
       return { kind: "many-rows" };
     case "22P02":
       if (says(MARKER.resultTooLarge)) return { kind: "too-large" };
+      if (says(MARKER.manyRows)) return { kind: "many-rows" };
+      if (says(MARKER.rowsChanged)) return { kind: "rows-changed" };
       return { kind: says(MARKER.notOurs) ? "not-ours" : "other" };
     case "25000":
       return { kind: says(MARKER.unfinished) ? "not-ours" : "other" };
@@ -48,5 +52,6 @@ export function postgresFailure(
 
 /** Whatever the server's language, it quotes the name that it did not find. */
 function namesLedger(message: string, { schema, table }: LedgerName): boolean {
+  if (message.includes("opledger_ledger.")) return true;
   return [`${schema}.${table}`, table].some((name) => message.includes(`"${name}"`));
 }

@@ -6,12 +6,13 @@ import type {
   OneStatementDialect,
   WaitOptions,
   WriteAnswer,
+  WriteOptions,
 } from "../../core/dialect.js";
 import type { ResultSet, Row, Statement } from "../../core/executor.js";
 import type { Effect } from "../../core/outcome.js";
 import { batchJson, batchShape, batchSql } from "./batch.js";
 import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes } from "./sql.js";
-import { shapeOf, writeSql, writeValues } from "./writes.js";
+import { type ShapeOptions, shapeOf, writeSql, writeValues } from "./writes.js";
 
 export interface PostgresDialectOptions {
   readonly schema: string;
@@ -20,9 +21,8 @@ export interface PostgresDialectOptions {
 
 const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
 
-/** By the code of its letter. */
 const EFFECT_OF: Readonly<Record<string, Effect>> = Object.fromEntries(
-  Object.entries(EFFECT_LETTER).map(([effect, letter]) => [letter.charCodeAt(0), effect as Effect]),
+  Object.entries(EFFECT_LETTER).map(([effect, letter]) => [letter, effect as Effect]),
 );
 
 /** PostgreSQL 15 to 18. */
@@ -32,38 +32,45 @@ export function postgresDialect({ schema, table }: PostgresDialectOptions): OneS
   const fixed = fixedStatements(ledger);
   return {
     singleStatementWrites: true,
-    migrateCommand:
-      'psql "$DATABASE_URL" -f node_modules/opledger/migrations/postgres/0001_operations.up.sql',
+    migrateCommand: migrateCommand(schema, table),
     claim: (operation, options) => bind(fixed.claim, claimValues(operation, options)),
     readClaim,
     complete: ({ id }, token, status, result) => bind(fixed.complete, [id, STATE[status], result, token]),
     markWork: { sql: "SAVEPOINT opledger_work", values: [] },
     undoWork: { sql: "ROLLBACK TO SAVEPOINT opledger_work", values: [] },
     write: (operation, write, options) => {
-      const redact = options.redact.length > 0;
-      const sql = shapes.get(shapeOf(write, redact), () => writeSql(ledger, write, redact));
-      return bind(sql, [
-        ...claimValues(operation, options),
-        ...(redact ? [options.redact] : []),
-        ...writeValues(write),
-      ]);
+      const shape = shapeOptions(options);
+      const sql = shapes.get(shapeOf(write, shape), () => writeSql(ledger, write, shape));
+      return bind(sql, [...claimValues(operation, options), ...redacted(options), ...writeValues(write)]);
     },
     readWrite: (result) => readAnswer(result.rows[0]),
     writeMany: (entries, options) => {
-      const redact = options.redact.length > 0;
-      const { sql } = shapes.get(batchShape(entries, redact), () => batchSql(ledger, entries, redact));
+      const shape = shapeOptions(options);
+      const { sql } = shapes.get(batchShape(entries, shape), () => batchSql(ledger, entries, shape));
       // Unnamed: under a generic plan the statement's cost would grow with the square of the batch.
-      return {
-        sql,
-        values: [batchJson(entries), lockTimeout(options.waitMs), ...(redact ? [options.redact] : [])],
-      };
+      return { sql, values: [batchJson(entries), lockTimeout(options.waitMs), ...redacted(options)] };
     },
     readWriteMany: (result, count) => readAnswers(result, count),
-    forget: ({ id }) => bind(fixed.forget, [id]),
+    forget: ({ id }, { waitMs }) => bind(fixed.forget, [id, lockTimeout(waitMs)]),
     sweep: (limit) => bind(fixed.sweep, [limit]),
     inspect: ({ id }) => bind(fixed.inspect, [id]),
     readRecord,
   };
+}
+
+function shapeOptions({ redact, joined }: WriteOptions): ShapeOptions {
+  return { redact: redact.length > 0, joined };
+}
+
+function redacted({ redact }: WriteOptions): unknown[] {
+  return redact.length > 0 ? [redact] : [];
+}
+
+function migrateCommand(schema: string, table: string): string {
+  if (schema === "public" && table === "opledger_operations") {
+    return 'psql "$DATABASE_URL" -f node_modules/opledger/migrations/postgres/0001_operations.up.sql';
+  }
+  return `ledgerMigrations("postgres", ${JSON.stringify({ schema, table })}) of opledger/migrations, run in order`;
 }
 
 function bind({ sql, name }: Prepared, values: readonly unknown[]): Statement {
@@ -81,26 +88,25 @@ function fixedStatements(
   return {
     // The lock timeout bounds the wait for a concurrent claim, and is the caller's own again once that wait is over.
     claim: prepared(`
-WITH guard AS MATERIALIZED (
-  SELECT current_setting('lock_timeout') AS previous, set_config('lock_timeout', $6::text, true) AS set
-),
+WITH ${WAIT},
 prior AS (
-  SELECT fingerprint, state, result, expires_at <= clock_timestamp() AS expired FROM ${ledger} WHERE id = $1::uuid
+  SELECT opledger_ledger.fingerprint, opledger_ledger.state, opledger_ledger.result,
+    opledger_ledger.expires_at <= clock_timestamp() AS expired
+  FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
 claimed AS (
   INSERT INTO ${ledger} (id, scope, operation, key, fingerprint, state, created_at, expires_at)
   SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, ${STATE.claimed}, clock_timestamp(),
     clock_timestamp() + $7::float8 * interval '1 millisecond'
-  FROM guard WHERE guard.set IS NOT NULL AND NOT EXISTS (SELECT FROM prior)
+  WHERE ${bounded("$6")} AND NOT EXISTS (SELECT FROM prior)
   ON CONFLICT (id) DO NOTHING
   RETURNING pg_current_xact_id()::text AS token
 )
 SELECT (SELECT token FROM claimed) AS token,
   CASE WHEN prior.state IS NULL OR prior.state = ${STATE.claimed} THEN 'recheck' WHEN prior.expired THEN 'expired'
     WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' WHEN prior.state = ${STATE.failed} THEN 'failed' ELSE 'completed' END AS status,
-  CASE WHEN prior.fingerprint = $5::bytea THEN prior.result END AS result,
-  set_config('lock_timeout', CASE WHEN (SELECT count(*) FROM claimed) >= 0 THEN guard.previous END, true) AS restored
-FROM guard LEFT JOIN prior ON true`),
+  CASE WHEN prior.fingerprint = $5::bytea THEN encode(prior.result, 'base64') END AS result, ${restored("claimed")}
+FROM wait LEFT JOIN prior ON true`),
     // Fails, and so turns the COMMIT sent with it into a ROLLBACK, unless this is the very transaction that claimed.
     complete: prepared(`
 WITH done AS (
@@ -109,19 +115,38 @@ WITH done AS (
   RETURNING 1
 )
 SELECT CASE count(*) WHEN 1 THEN 1 ELSE CAST('${MARKER.notOurs} ' || count(*) AS integer) END FROM done`),
-    forget: prepared(`DELETE FROM ${ledger} WHERE id = $1::uuid AND expires_at <= clock_timestamp()`),
+    forget: prepared(`
+WITH ${WAIT},
+gone AS (
+  DELETE FROM ${ledger} WHERE id = $1::uuid AND expires_at <= clock_timestamp() AND ${bounded("$2")} RETURNING 1
+)
+SELECT ${restored("gone")} FROM wait`),
     sweep: prepared(`
 DELETE FROM ${ledger} WHERE id = ANY (ARRAY(
-  SELECT id FROM ${ledger} WHERE expires_at <= statement_timestamp() AND state <> ${STATE.claimed}
+  SELECT opledger_ledger.id FROM ${ledger} AS opledger_ledger
+  WHERE opledger_ledger.expires_at <= statement_timestamp() AND opledger_ledger.state <> ${STATE.claimed}
   LIMIT $1::integer FOR UPDATE SKIP LOCKED
 ))`),
     inspect: prepared(`
-SELECT id::text, scope, operation, key, fingerprint, result,
-  CASE state WHEN ${STATE.failed} THEN 'failed' ELSE 'completed' END AS status,
-  (extract(epoch FROM created_at) * 1000)::text AS created_ms, (extract(epoch FROM expires_at) * 1000)::text AS expires_ms,
-  (expires_at <= clock_timestamp())::text AS expired
-FROM ${ledger} WHERE id = $1::uuid`),
+SELECT opledger_ledger.id::text, opledger_ledger.scope, opledger_ledger.operation, opledger_ledger.key,
+  encode(opledger_ledger.fingerprint, 'hex') AS fingerprint, encode(opledger_ledger.result, 'base64') AS result,
+  CASE opledger_ledger.state WHEN ${STATE.failed} THEN 'failed' ELSE 'completed' END AS status,
+  (extract(epoch FROM opledger_ledger.created_at) * 1000)::text AS created_ms,
+  (extract(epoch FROM opledger_ledger.expires_at) * 1000)::text AS expires_ms,
+  (opledger_ledger.expires_at <= clock_timestamp())::text AS expired
+FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid`),
   };
+}
+
+/** Remembers the lock timeout before it is set, sets it, and gives it back after the wait. */
+const WAIT = "wait AS MATERIALIZED (SELECT current_setting('lock_timeout') AS previous)";
+
+function bounded(timeout: string): string {
+  return `(SELECT set_config('lock_timeout', ${timeout}::text, true) FROM wait WHERE previous IS NOT NULL) IS NOT NULL`;
+}
+
+function restored(after: string): string {
+  return `set_config('lock_timeout', CASE WHEN (SELECT count(*) FROM ${after}) >= 0 THEN wait.previous END, true) AS restored`;
 }
 
 function readClaim({ rows: [row] }: ResultSet): Claim {
@@ -129,7 +154,7 @@ function readClaim({ rows: [row] }: ResultSet): Claim {
   switch (row?.status) {
     case "completed":
     case "failed":
-      return { status: row.status, result: row.result as Uint8Array };
+      return { status: row.status, result: bytesOf(row.result, "base64") };
     case "expired":
     case "mismatch":
       return { status: row.status };
@@ -140,14 +165,14 @@ function readClaim({ rows: [row] }: ResultSet): Claim {
 
 function readAnswer(answer: Row | undefined): WriteAnswer {
   if (answer === undefined) return { status: "recheck" };
-  const { opledger$status: said, opledger$effect: letter, ...row } = answer;
+  const { opledger$status: said, opledger$effect: letter, opledger$restored: _, ...row } = answer;
   const [status, actual] = String(said).split(" ");
   switch (status) {
     case "executed":
     case "replayed":
       return { status, effect: EFFECT_OF[String(letter)] ?? "unchanged", row };
     case "version-conflict":
-      return { status, actual: wholeNumber(String(actual)) };
+      return { status, actual: actual === "" ? null : wholeNumber(String(actual)) };
     case "mismatch":
     case "not-found":
     case "expired":
@@ -163,21 +188,25 @@ function readAnswers({ rows }: ResultSet, count: number): readonly WriteAnswer[]
   return answers;
 }
 
+function bytesOf(text: unknown, encoding: "hex" | "base64"): Uint8Array {
+  return Buffer.from(String(text), encoding);
+}
+
 function wholeNumber(text: string): number | bigint {
   const number = Number(text);
   return Number.isSafeInteger(number) ? number : BigInt(text);
 }
 
-/** Times and flags come as text, since the caller's driver may parse any other type in a way of its own. */
+/** Bytes, times and flags come as text, since the caller's driver may parse any other type in a way of its own. */
 function readRecord(row: Row): LedgerRecord {
   return {
     id: String(row.id),
     scope: String(row.scope),
     operation: String(row.operation),
     key: String(row.key),
-    fingerprint: row.fingerprint as Uint8Array,
+    fingerprint: bytesOf(row.fingerprint, "hex"),
     status: row.status === "failed" ? "failed" : "completed",
-    result: row.result as Uint8Array | null,
+    result: row.result === null ? null : bytesOf(row.result, "base64"),
     createdAt: new Date(Number(row.created_ms)),
     expiresAt: new Date(Number(row.expires_ms)),
     expired: row.expired === "true",

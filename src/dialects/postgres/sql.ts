@@ -71,6 +71,8 @@ export const MARKER = {
   notOurs: "opledger:not-ours",
   unfinished: "opledger:unfinished",
   resultTooLarge: "opledger:result-too-large",
+  manyRows: "opledger:many-rows",
+  rowsChanged: "opledger:rows-changed",
 } as const;
 
 /** `lock_timeout` counts 0 as for ever, so the least wait is a millisecond. */

@@ -23,43 +23,66 @@ interface Parts {
  * replays. The answer is rebuilt from the stored bytes on the first run and on every replay, so that both are typed
  * alike. The status `recheck` means that the snapshot showed a row which was then gone or changed: run it again.
  *
- * OFFSET 0 keeps the planner from pulling a subquery up, which would evaluate its expressions once per mention.
+ * OFFSET 0 keeps the planner from pulling a subquery up, which would evaluate its expressions once per mention. Every name
+ * of ours starts with `opledger_`, since a name in a query means a column, then a CTE, and only then the caller's table.
  */
-export function writeSql(ledger: string, write: Write, redact: boolean): string {
+export function writeSql(ledger: string, write: Write, options: ShapeOptions): string {
   const table = quotePath(write.table);
-  const { effect, letter, otherwise, miss } = partsOf(write, table, redact);
+  const { effect, letter, otherwise, miss } = partsOf(write, table, options);
   const columns =
-    write.returning?.map((column) => `(filled.stored).${quote(column)}`).join(", ") ?? "(filled.stored).*";
-  const recorded = `(SELECT ${rowBytes(letter, "effect", redact)} FROM effect)`;
+    write.returning?.map((column) => `(opledger_filled.stored).${quote(column)}`).join(", ") ??
+    "(opledger_filled.stored).*";
+  const recorded = `(SELECT ${rowBytes(letter, "opledger_effect", options)} FROM opledger_effect)`;
   return `
-WITH prior AS (
-  SELECT fingerprint, result, expires_at <= clock_timestamp() AS expired FROM ${ledger} WHERE id = $1::uuid
-),
-effect AS (
+WITH opledger_prior AS (
+  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
+),${options.joined ? PREVIOUS_WAIT : ""}
+opledger_effect AS (
   ${effect}
 ),
-record AS (
+opledger_record AS (
   INSERT INTO ${ledger} (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
   SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, done.result, clock_timestamp(),
     clock_timestamp() + $7::float8 * interval '1 millisecond'
   FROM (SELECT ${otherwise === undefined ? recorded : `coalesce(${recorded}, ${otherwise})`} AS result OFFSET 0) AS done
-  WHERE NOT EXISTS (SELECT FROM prior) AND CASE WHEN octet_length(done.result) <= ${RESULT_BYTES_MAX} THEN true
+  WHERE NOT EXISTS (SELECT FROM opledger_prior) AND CASE WHEN octet_length(done.result) <= ${RESULT_BYTES_MAX} THEN true
     WHEN done.result IS NULL THEN false ELSE CAST('${MARKER.resultTooLarge} ' || octet_length(done.result) AS boolean) END
   RETURNING result
 ),
-answer AS (
+opledger_answer AS (
   SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN (${miss})
       WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
     CASE WHEN prior.fingerprint IS NULL THEN record.result
       WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
-  FROM (SELECT) AS one LEFT JOIN record ON true LEFT JOIN prior ON true
+  FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", ${columns}
+SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", ${columns}${
+    options.joined ? `,\n  ${RESTORED_WAIT}` : ""
+  }
 FROM (
-  SELECT answer.status, get_byte(answer.result, 1) AS letter,
-    json_populate_record(NULL::${table}, convert_from(substring(answer.result FROM 3), 'UTF8')::json) AS stored
-  FROM answer OFFSET 0
-) AS filled`;
+  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, ${storedRow(table, "answer.result")} AS stored
+  FROM opledger_answer AS answer OFFSET 0
+) AS opledger_filled`;
+}
+
+/** What two writes must share, beside their columns, to share their SQL. */
+export interface ShapeOptions {
+  /** Something is to be redacted. */
+  readonly redact: boolean;
+  /** The transaction is the caller's, who gets its lock timeout back. */
+  readonly joined: boolean;
+}
+
+/** The row of a table that stored bytes hold; NULL where they hold none. */
+export function storedRow(table: string, result: string): string {
+  return populated(table, `nullif(convert_from(substring(${result} FROM 3), 'UTF8'), '')::json`);
+}
+
+/** A row of a table out of JSON. */
+export function populated(table: string, json: string): string {
+  // A NULL of the table's row type; casting to the table's name would mean a built-in type for a table named "point".
+  return `json_populate_record((SELECT opledger_row FROM ${table} AS opledger_row WHERE false), ${json})`;
 }
 
 /** The values that {@link writeSql} takes from the write, in the order of its placeholders. */
@@ -82,9 +105,9 @@ export function writeValues(write: Write): unknown[] {
 }
 
 /** What two writes must share to share their SQL. */
-export function shapeOf(write: Write, redact: boolean): string {
+export function shapeOf(write: Write, options: ShapeOptions): string {
   const { verb, table, returning } = write;
-  const common = [verb, table, returning ?? null, redact];
+  const common = [verb, table, returning ?? null, options.redact, options.joined];
   switch (write.verb) {
     case "insert":
       return JSON.stringify([...common, columnsOf(write.values), write.conflict]);
@@ -104,47 +127,63 @@ export function shapeOf(write: Write, redact: boolean): string {
   }
 }
 
-function partsOf(write: Write, table: string, redact: boolean): Parts {
-  const parameters = new Parameters(COMMON_VALUES + (redact ? 2 : 1));
+function partsOf(write: Write, table: string, options: ShapeOptions): Parts {
+  const parameters = new Parameters(COMMON_VALUES + (options.redact ? 2 : 1));
   const returned = returnedColumns(write, "target");
+  const unclaimed = `NOT EXISTS (SELECT FROM opledger_prior) AND ${bounded(options)}`;
   switch (write.verb) {
     case "insert":
-      return insertParts(write, table, returned, parameters, redact);
+      return insertParts(write, table, { returned, unclaimed, parameters, options });
     case "upsert":
-      return upsertParts(write, table, returned, parameters);
+      return upsertParts(write, table, { returned, unclaimed, parameters, options });
     case "update":
-      return updateParts(write, table, returned, parameters);
+      return updateParts(write, table, { returned, unclaimed, parameters, options });
     case "increment": {
       const set = write.by.map(
         ([column]) => `${quote(column)} = target.${quote(column)} + ${parameters.next()}`,
       );
       const where = equals("target", write.where, parameters);
-      return updatingParts(table, set.join(", "), where, "", returned);
+      return updatingParts(table, set.join(", "), where, unclaimed, returned);
     }
     case "delete": {
       const where = equals("target", write.where, parameters);
       const absent = `NOT EXISTS (SELECT FROM ${table} AS target WHERE ${where})`;
       return {
-        effect: `DELETE FROM ${table} AS target WHERE ${where} AND ${UNCLAIMED} RETURNING ${returned}`,
+        effect: `DELETE FROM ${table} AS target WHERE ${where} AND ${unclaimed} RETURNING ${returned}`,
         letter: `'${EFFECT_LETTER.deleted}'`,
-        otherwise: `CASE WHEN ${absent} THEN ${bytes(`'${EFFECT_LETTER.unchanged}{}'`)} END`,
+        otherwise: `CASE WHEN ${absent} THEN ${bytes(`'${EFFECT_LETTER.unchanged}'`)} END`,
         miss: RECHECK,
       };
     }
   }
 }
 
-/** Bounds the statement's own waits for locks, for as long as its transaction lasts; evaluated once, before any row is touched. */
-const BOUNDED = "(SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL";
-const UNCLAIMED = `NOT EXISTS (SELECT FROM prior) AND ${BOUNDED}`;
+/** Remembers the caller's lock timeout, and gives it back once every wait is over. */
+const PREVIOUS_WAIT = `
+opledger_wait AS MATERIALIZED (SELECT current_setting('lock_timeout') AS previous),`;
+const RESTORED_WAIT = `set_config('lock_timeout', (SELECT previous FROM opledger_wait), true) AS "opledger$restored"`;
+
+/** Bounds the statement's own waits for locks; evaluated once, before any row is touched. */
+function bounded({ joined }: ShapeOptions): string {
+  const from = joined ? " FROM opledger_wait WHERE previous IS NOT NULL" : "";
+  return `(SELECT set_config('lock_timeout', $6::text, true)${from}) IS NOT NULL`;
+}
+
+/** What the parts of every statement share. */
+interface Shared {
+  readonly returned: string;
+  /** The condition under which the write may happen at all. */
+  readonly unclaimed: string;
+  readonly parameters: Parameters;
+  readonly options: ShapeOptions;
+}
+
 const RECHECK = "'recheck'";
 
 function insertParts(
   write: Extract<Write, { verb: "insert" }>,
   table: string,
-  returned: string,
-  parameters: Parameters,
-  redact: boolean,
+  { returned, unclaimed, parameters, options }: Shared,
 ): Parts {
   const placeholders = write.values.map(() => parameters.next());
   // A SELECT of no columns inserts a row of defaults, which DEFAULT VALUES could not make conditional.
@@ -156,11 +195,12 @@ function insertParts(
     .map(({ column, placeholder }) => `target.${quote(column)} = ${placeholder}`);
   const standing = `SELECT ${returned} FROM ${table} AS target WHERE ${natural.join(" AND ")}`;
   return {
-    effect: `INSERT INTO ${table} AS target ${columns} SELECT ${placeholders.join(", ")} WHERE ${UNCLAIMED}${natural.length === 0 ? "" : `\n  ON CONFLICT (${write.conflict.map(quote).join(", ")}) DO NOTHING`}
+    effect: `INSERT INTO ${table} AS target ${columns} SELECT ${placeholders.join(", ")} WHERE ${unclaimed}${natural.length === 0 ? "" : `\n  ON CONFLICT (${write.conflict.map(quote).join(", ")}) DO NOTHING`}
   RETURNING ${returned}`,
     letter: `'${EFFECT_LETTER.inserted}'`,
     ...(natural.length > 0 && {
-      otherwise: `(SELECT ${rowBytes(`'${EFFECT_LETTER.unchanged}'`, "standing", redact)} FROM (${standing}) AS standing)`,
+      otherwise: `(SELECT ${rowBytes(`'${EFFECT_LETTER.unchanged}'`, "opledger_standing", options)}
+      FROM (${standing}) AS opledger_standing)`,
     }),
     miss: RECHECK,
   };
@@ -173,15 +213,14 @@ function insertParts(
 function upsertParts(
   write: Extract<Write, { verb: "upsert" }>,
   table: string,
-  returned: string,
-  parameters: Parameters,
+  { returned, unclaimed, parameters }: Shared,
 ): Parts {
   const columns = write.values.map(([column]) => quote(column)).join(", ");
   const set = write.update.map((column) => `${quote(column)} = EXCLUDED.${quote(column)}`).join(", ");
   return {
     effect: `INSERT INTO ${table} AS target (${columns})
   SELECT ${write.values.map(() => parameters.next()).join(", ")}
-  WHERE ${UNCLAIMED} AND (SELECT set_config('opledger.effect', '${EFFECT_LETTER.inserted}', true)) IS NOT NULL
+  WHERE ${unclaimed} AND (SELECT set_config('opledger.effect', '${EFFECT_LETTER.inserted}', true)) IS NOT NULL
   ON CONFLICT (${write.conflict.map(quote).join(", ")}) DO UPDATE SET ${set}
   WHERE set_config('opledger.effect', '${EFFECT_LETTER.updated}', true) IS NOT NULL
   RETURNING ${returned}`,
@@ -193,25 +232,24 @@ function upsertParts(
 function updateParts(
   write: Extract<Write, { verb: "update" }>,
   table: string,
-  returned: string,
-  parameters: Parameters,
+  { returned, unclaimed, parameters }: Shared,
 ): Parts {
   const set = write.set.map(([column]) => `${quote(column)} = ${parameters.next()}`);
   const where = equals("target", write.where, parameters);
-  if (write.version === undefined) return updatingParts(table, set.join(", "), where, "", returned);
+  if (write.version === undefined) return updatingParts(table, set.join(", "), where, unclaimed, returned);
   const version = quote(write.version.column);
   const expected = parameters.next();
   const parts = updatingParts(
     table,
     [...set, `${version} = target.${version} + 1`].join(", "),
     where,
-    ` AND target.${version} = ${expected}`,
+    `target.${version} = ${expected} AND ${unclaimed}`,
     returned,
   );
   // The snapshot's version tells a final conflict from a race: at the expected version, somebody won just now,
   // and it may have been this very operation.
   const miss = `SELECT coalesce(
-        (SELECT CASE WHEN target.${version} = ${expected} THEN 'recheck' ELSE 'version-conflict ' || target.${version} END
+        (SELECT CASE WHEN target.${version} = ${expected} THEN 'recheck' ELSE 'version-conflict ' || coalesce(target.${version}::text, '') END
          FROM ${table} AS target WHERE ${where}), 'not-found')`;
   return { ...parts, miss };
 }
@@ -220,7 +258,7 @@ function updateParts(
 function updatingParts(table: string, set: string, where: string, and: string, returned: string): Parts {
   return {
     effect: `UPDATE ${table} AS target SET ${set}
-  WHERE ${where}${and} AND ${UNCLAIMED} RETURNING ${returned}`,
+  WHERE ${where} AND ${and} RETURNING ${returned}`,
     letter: `'${EFFECT_LETTER.updated}'`,
     miss: `CASE WHEN EXISTS (SELECT FROM ${table} AS target WHERE ${where}) THEN 'recheck' ELSE 'not-found' END`,
   };
@@ -234,7 +272,7 @@ export function returnedColumns(write: Write, alias: string): string {
 export function rowBytes(
   letter: string,
   row: string,
-  redact: boolean,
+  { redact }: Pick<ShapeOptions, "redact">,
   place: number = COMMON_VALUES + 1,
 ): string {
   const json = redact ? `(to_jsonb(${row}) - $${place}::text[])` : `row_to_json(${row})`;

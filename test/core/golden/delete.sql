@@ -1,5 +1,5 @@
 -- delete
--- name: opledger_9d506f0d7bf2a5f55b8fda86
+-- name: opledger_5a80bf81c33515a99ffc3ccf
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -8,31 +8,31 @@
 -- $6 = "10000"
 -- $7 = 604800000
 -- $8 = "'; DROP TABLE users; --"
-WITH prior AS (
-  SELECT fingerprint, result, expires_at <= clock_timestamp() AS expired FROM "public"."opledger_operations" WHERE id = $1::uuid
+WITH opledger_prior AS (
+  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
-effect AS (
-  DELETE FROM "carts" AS target WHERE target."id" = $8 AND target."closed_at" IS NULL AND NOT EXISTS (SELECT FROM prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL RETURNING target."id"
+opledger_effect AS (
+  DELETE FROM "carts" AS target WHERE target."id" = $8 AND target."closed_at" IS NULL AND NOT EXISTS (SELECT FROM opledger_prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL RETURNING target."id"
 ),
-record AS (
+opledger_record AS (
   INSERT INTO "public"."opledger_operations" (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
   SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, done.result, clock_timestamp(),
     clock_timestamp() + $7::float8 * interval '1 millisecond'
-  FROM (SELECT coalesce((SELECT convert_to(chr(2) || 'd' || row_to_json(effect)::text, 'UTF8') FROM effect), CASE WHEN NOT EXISTS (SELECT FROM "carts" AS target WHERE target."id" = $8 AND target."closed_at" IS NULL) THEN convert_to(chr(2) || 'n{}', 'UTF8') END) AS result OFFSET 0) AS done
-  WHERE NOT EXISTS (SELECT FROM prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
+  FROM (SELECT coalesce((SELECT convert_to(chr(2) || 'd' || row_to_json(opledger_effect)::text, 'UTF8') FROM opledger_effect), CASE WHEN NOT EXISTS (SELECT FROM "carts" AS target WHERE target."id" = $8 AND target."closed_at" IS NULL) THEN convert_to(chr(2) || 'n', 'UTF8') END) AS result OFFSET 0) AS done
+  WHERE NOT EXISTS (SELECT FROM opledger_prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
     WHEN done.result IS NULL THEN false ELSE CAST('opledger:result-too-large ' || octet_length(done.result) AS boolean) END
   RETURNING result
 ),
-answer AS (
+opledger_answer AS (
   SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
       WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
     CASE WHEN prior.fingerprint IS NULL THEN record.result
       WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
-  FROM (SELECT) AS one LEFT JOIN record ON true LEFT JOIN prior ON true
+  FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored)."id"
+SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored)."id"
 FROM (
-  SELECT answer.status, get_byte(answer.result, 1) AS letter,
-    json_populate_record(NULL::"carts", convert_from(substring(answer.result FROM 3), 'UTF8')::json) AS stored
-  FROM answer OFFSET 0
-) AS filled;
+  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "carts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  FROM opledger_answer AS answer OFFSET 0
+) AS opledger_filled;

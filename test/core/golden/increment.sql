@@ -1,5 +1,5 @@
 -- increment
--- name: opledger_bf275df3c4b0d9e62fd16ac9
+-- name: opledger_50e79b152abd6bbfc21de63a
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -10,38 +10,38 @@
 -- $8 = 424n
 -- $9 = "-0.50"
 -- $10 = "'; DROP TABLE users; --"
-WITH prior AS (
-  SELECT fingerprint, result, expires_at <= clock_timestamp() AS expired FROM "public"."opledger_operations" WHERE id = $1::uuid
+WITH opledger_prior AS (
+  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
-effect AS (
+opledger_effect AS (
   UPDATE "accounts" AS target SET "balance" = target."balance" + $8, "fee" = target."fee" + $9
-  WHERE target."id" = $10 AND target."closed_at" IS NULL AND NOT EXISTS (SELECT FROM prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL RETURNING target.*
+  WHERE target."id" = $10 AND target."closed_at" IS NULL AND NOT EXISTS (SELECT FROM opledger_prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL RETURNING target.*
 ),
-record AS (
+opledger_record AS (
   INSERT INTO "public"."opledger_operations" (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
   SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, done.result, clock_timestamp(),
     clock_timestamp() + $7::float8 * interval '1 millisecond'
-  FROM (SELECT (SELECT convert_to(chr(2) || 'u' || row_to_json(effect)::text, 'UTF8') FROM effect) AS result OFFSET 0) AS done
-  WHERE NOT EXISTS (SELECT FROM prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
+  FROM (SELECT (SELECT convert_to(chr(2) || 'u' || row_to_json(opledger_effect)::text, 'UTF8') FROM opledger_effect) AS result OFFSET 0) AS done
+  WHERE NOT EXISTS (SELECT FROM opledger_prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
     WHEN done.result IS NULL THEN false ELSE CAST('opledger:result-too-large ' || octet_length(done.result) AS boolean) END
   RETURNING result
 ),
-answer AS (
+opledger_answer AS (
   SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN (CASE WHEN EXISTS (SELECT FROM "accounts" AS target WHERE target."id" = $10 AND target."closed_at" IS NULL) THEN 'recheck' ELSE 'not-found' END)
       WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
     CASE WHEN prior.fingerprint IS NULL THEN record.result
       WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
-  FROM (SELECT) AS one LEFT JOIN record ON true LEFT JOIN prior ON true
+  FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored).*
+SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
 FROM (
-  SELECT answer.status, get_byte(answer.result, 1) AS letter,
-    json_populate_record(NULL::"accounts", convert_from(substring(answer.result FROM 3), 'UTF8')::json) AS stored
-  FROM answer OFFSET 0
-) AS filled;
+  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  FROM opledger_answer AS answer OFFSET 0
+) AS opledger_filled;
 
 -- with columns to redact
--- name: opledger_b9e27fec317b7807e3da545a
+-- name: opledger_8c8d8a61a2953153bb015266
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -53,32 +53,34 @@ FROM (
 -- $9 = 424n
 -- $10 = "-0.50"
 -- $11 = "'; DROP TABLE users; --"
-WITH prior AS (
-  SELECT fingerprint, result, expires_at <= clock_timestamp() AS expired FROM "public"."opledger_operations" WHERE id = $1::uuid
+WITH opledger_prior AS (
+  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
-effect AS (
+opledger_wait AS MATERIALIZED (SELECT current_setting('lock_timeout') AS previous),
+opledger_effect AS (
   UPDATE "accounts" AS target SET "balance" = target."balance" + $9, "fee" = target."fee" + $10
-  WHERE target."id" = $11 AND target."closed_at" IS NULL AND NOT EXISTS (SELECT FROM prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL RETURNING target.*
+  WHERE target."id" = $11 AND target."closed_at" IS NULL AND NOT EXISTS (SELECT FROM opledger_prior) AND (SELECT set_config('lock_timeout', $6::text, true) FROM opledger_wait WHERE previous IS NOT NULL) IS NOT NULL RETURNING target.*
 ),
-record AS (
+opledger_record AS (
   INSERT INTO "public"."opledger_operations" (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
   SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, done.result, clock_timestamp(),
     clock_timestamp() + $7::float8 * interval '1 millisecond'
-  FROM (SELECT (SELECT convert_to(chr(2) || 'u' || (to_jsonb(effect) - $8::text[])::text, 'UTF8') FROM effect) AS result OFFSET 0) AS done
-  WHERE NOT EXISTS (SELECT FROM prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
+  FROM (SELECT (SELECT convert_to(chr(2) || 'u' || (to_jsonb(opledger_effect) - $8::text[])::text, 'UTF8') FROM opledger_effect) AS result OFFSET 0) AS done
+  WHERE NOT EXISTS (SELECT FROM opledger_prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
     WHEN done.result IS NULL THEN false ELSE CAST('opledger:result-too-large ' || octet_length(done.result) AS boolean) END
   RETURNING result
 ),
-answer AS (
+opledger_answer AS (
   SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN (CASE WHEN EXISTS (SELECT FROM "accounts" AS target WHERE target."id" = $11 AND target."closed_at" IS NULL) THEN 'recheck' ELSE 'not-found' END)
       WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
     CASE WHEN prior.fingerprint IS NULL THEN record.result
       WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
-  FROM (SELECT) AS one LEFT JOIN record ON true LEFT JOIN prior ON true
+  FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored).*
+SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*,
+  set_config('lock_timeout', (SELECT previous FROM opledger_wait), true) AS "opledger$restored"
 FROM (
-  SELECT answer.status, get_byte(answer.result, 1) AS letter,
-    json_populate_record(NULL::"accounts", convert_from(substring(answer.result FROM 3), 'UTF8')::json) AS stored
-  FROM answer OFFSET 0
-) AS filled;
+  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  FROM opledger_answer AS answer OFFSET 0
+) AS opledger_filled;

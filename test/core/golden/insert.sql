@@ -1,5 +1,5 @@
 -- all columns back
--- name: opledger_92e15090b02644baecedb0bf
+-- name: opledger_9d0995daa52a2b23b17a069c
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -10,38 +10,38 @@
 -- $8 = 7
 -- $9 = 424n
 -- $10 = "'; DROP TABLE users; --"
-WITH prior AS (
-  SELECT fingerprint, result, expires_at <= clock_timestamp() AS expired FROM "public"."opledger_operations" WHERE id = $1::uuid
+WITH opledger_prior AS (
+  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
-effect AS (
-  INSERT INTO "payments" AS target ("id", "amount", "note") SELECT $8, $9, $10 WHERE NOT EXISTS (SELECT FROM prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL
+opledger_effect AS (
+  INSERT INTO "payments" AS target ("id", "amount", "note") SELECT $8, $9, $10 WHERE NOT EXISTS (SELECT FROM opledger_prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL
   RETURNING target.*
 ),
-record AS (
+opledger_record AS (
   INSERT INTO "public"."opledger_operations" (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
   SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, done.result, clock_timestamp(),
     clock_timestamp() + $7::float8 * interval '1 millisecond'
-  FROM (SELECT (SELECT convert_to(chr(2) || 'i' || row_to_json(effect)::text, 'UTF8') FROM effect) AS result OFFSET 0) AS done
-  WHERE NOT EXISTS (SELECT FROM prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
+  FROM (SELECT (SELECT convert_to(chr(2) || 'i' || row_to_json(opledger_effect)::text, 'UTF8') FROM opledger_effect) AS result OFFSET 0) AS done
+  WHERE NOT EXISTS (SELECT FROM opledger_prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
     WHEN done.result IS NULL THEN false ELSE CAST('opledger:result-too-large ' || octet_length(done.result) AS boolean) END
   RETURNING result
 ),
-answer AS (
+opledger_answer AS (
   SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
       WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
     CASE WHEN prior.fingerprint IS NULL THEN record.result
       WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
-  FROM (SELECT) AS one LEFT JOIN record ON true LEFT JOIN prior ON true
+  FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored).*
+SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
 FROM (
-  SELECT answer.status, get_byte(answer.result, 1) AS letter,
-    json_populate_record(NULL::"payments", convert_from(substring(answer.result FROM 3), 'UTF8')::json) AS stored
-  FROM answer OFFSET 0
-) AS filled;
+  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  FROM opledger_answer AS answer OFFSET 0
+) AS opledger_filled;
 
 -- a row of defaults
--- name: opledger_0a2c9492f5e04a502fed502c
+-- name: opledger_f6ffecada6c50a4113d15b53
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -49,38 +49,38 @@ FROM (
 -- $5 = \xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
 -- $6 = "10000"
 -- $7 = 604800000
-WITH prior AS (
-  SELECT fingerprint, result, expires_at <= clock_timestamp() AS expired FROM "public"."opledger_operations" WHERE id = $1::uuid
+WITH opledger_prior AS (
+  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
-effect AS (
-  INSERT INTO "events" AS target  SELECT  WHERE NOT EXISTS (SELECT FROM prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL
+opledger_effect AS (
+  INSERT INTO "events" AS target  SELECT  WHERE NOT EXISTS (SELECT FROM opledger_prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL
   RETURNING target.*
 ),
-record AS (
+opledger_record AS (
   INSERT INTO "public"."opledger_operations" (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
   SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, done.result, clock_timestamp(),
     clock_timestamp() + $7::float8 * interval '1 millisecond'
-  FROM (SELECT (SELECT convert_to(chr(2) || 'i' || row_to_json(effect)::text, 'UTF8') FROM effect) AS result OFFSET 0) AS done
-  WHERE NOT EXISTS (SELECT FROM prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
+  FROM (SELECT (SELECT convert_to(chr(2) || 'i' || row_to_json(opledger_effect)::text, 'UTF8') FROM opledger_effect) AS result OFFSET 0) AS done
+  WHERE NOT EXISTS (SELECT FROM opledger_prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
     WHEN done.result IS NULL THEN false ELSE CAST('opledger:result-too-large ' || octet_length(done.result) AS boolean) END
   RETURNING result
 ),
-answer AS (
+opledger_answer AS (
   SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
       WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
     CASE WHEN prior.fingerprint IS NULL THEN record.result
       WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
-  FROM (SELECT) AS one LEFT JOIN record ON true LEFT JOIN prior ON true
+  FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored).*
+SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
 FROM (
-  SELECT answer.status, get_byte(answer.result, 1) AS letter,
-    json_populate_record(NULL::"events", convert_from(substring(answer.result FROM 3), 'UTF8')::json) AS stored
-  FROM answer OFFSET 0
-) AS filled;
+  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "events" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  FROM opledger_answer AS answer OFFSET 0
+) AS opledger_filled;
 
 -- with a natural key, some columns back
--- name: opledger_d95e581ec129045f4831e3f0
+-- name: opledger_ca1fe1f057fce9d6ab092426
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -91,39 +91,40 @@ FROM (
 -- $8 = 7
 -- $9 = 424n
 -- $10 = "'; DROP TABLE users; --"
-WITH prior AS (
-  SELECT fingerprint, result, expires_at <= clock_timestamp() AS expired FROM "public"."opledger_operations" WHERE id = $1::uuid
+WITH opledger_prior AS (
+  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
-effect AS (
-  INSERT INTO "app"."payments" AS target ("id", "amount", "note") SELECT $8, $9, $10 WHERE NOT EXISTS (SELECT FROM prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL
+opledger_effect AS (
+  INSERT INTO "app"."payments" AS target ("id", "amount", "note") SELECT $8, $9, $10 WHERE NOT EXISTS (SELECT FROM opledger_prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL
   ON CONFLICT ("id", "note") DO NOTHING
   RETURNING target."id"
 ),
-record AS (
+opledger_record AS (
   INSERT INTO "public"."opledger_operations" (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
   SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, done.result, clock_timestamp(),
     clock_timestamp() + $7::float8 * interval '1 millisecond'
-  FROM (SELECT coalesce((SELECT convert_to(chr(2) || 'i' || row_to_json(effect)::text, 'UTF8') FROM effect), (SELECT convert_to(chr(2) || 'n' || row_to_json(standing)::text, 'UTF8') FROM (SELECT target."id" FROM "app"."payments" AS target WHERE target."id" = $8 AND target."note" = $10) AS standing)) AS result OFFSET 0) AS done
-  WHERE NOT EXISTS (SELECT FROM prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
+  FROM (SELECT coalesce((SELECT convert_to(chr(2) || 'i' || row_to_json(opledger_effect)::text, 'UTF8') FROM opledger_effect), (SELECT convert_to(chr(2) || 'n' || row_to_json(opledger_standing)::text, 'UTF8')
+      FROM (SELECT target."id" FROM "app"."payments" AS target WHERE target."id" = $8 AND target."note" = $10) AS opledger_standing)) AS result OFFSET 0) AS done
+  WHERE NOT EXISTS (SELECT FROM opledger_prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
     WHEN done.result IS NULL THEN false ELSE CAST('opledger:result-too-large ' || octet_length(done.result) AS boolean) END
   RETURNING result
 ),
-answer AS (
+opledger_answer AS (
   SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
       WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
     CASE WHEN prior.fingerprint IS NULL THEN record.result
       WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
-  FROM (SELECT) AS one LEFT JOIN record ON true LEFT JOIN prior ON true
+  FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored)."id"
+SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored)."id"
 FROM (
-  SELECT answer.status, get_byte(answer.result, 1) AS letter,
-    json_populate_record(NULL::"app"."payments", convert_from(substring(answer.result FROM 3), 'UTF8')::json) AS stored
-  FROM answer OFFSET 0
-) AS filled;
+  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "app"."payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  FROM opledger_answer AS answer OFFSET 0
+) AS opledger_filled;
 
 -- with columns to redact
--- name: opledger_a8490c7ba60a3296a1734556
+-- name: opledger_bf904496146d5f2661eb0d93
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -135,32 +136,34 @@ FROM (
 -- $9 = 7
 -- $10 = 424n
 -- $11 = "'; DROP TABLE users; --"
-WITH prior AS (
-  SELECT fingerprint, result, expires_at <= clock_timestamp() AS expired FROM "public"."opledger_operations" WHERE id = $1::uuid
+WITH opledger_prior AS (
+  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
-effect AS (
-  INSERT INTO "payments" AS target ("id", "amount", "note") SELECT $9, $10, $11 WHERE NOT EXISTS (SELECT FROM prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL
+opledger_wait AS MATERIALIZED (SELECT current_setting('lock_timeout') AS previous),
+opledger_effect AS (
+  INSERT INTO "payments" AS target ("id", "amount", "note") SELECT $9, $10, $11 WHERE NOT EXISTS (SELECT FROM opledger_prior) AND (SELECT set_config('lock_timeout', $6::text, true) FROM opledger_wait WHERE previous IS NOT NULL) IS NOT NULL
   RETURNING target.*
 ),
-record AS (
+opledger_record AS (
   INSERT INTO "public"."opledger_operations" (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
   SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, done.result, clock_timestamp(),
     clock_timestamp() + $7::float8 * interval '1 millisecond'
-  FROM (SELECT (SELECT convert_to(chr(2) || 'i' || (to_jsonb(effect) - $8::text[])::text, 'UTF8') FROM effect) AS result OFFSET 0) AS done
-  WHERE NOT EXISTS (SELECT FROM prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
+  FROM (SELECT (SELECT convert_to(chr(2) || 'i' || (to_jsonb(opledger_effect) - $8::text[])::text, 'UTF8') FROM opledger_effect) AS result OFFSET 0) AS done
+  WHERE NOT EXISTS (SELECT FROM opledger_prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
     WHEN done.result IS NULL THEN false ELSE CAST('opledger:result-too-large ' || octet_length(done.result) AS boolean) END
   RETURNING result
 ),
-answer AS (
+opledger_answer AS (
   SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
       WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
     CASE WHEN prior.fingerprint IS NULL THEN record.result
       WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
-  FROM (SELECT) AS one LEFT JOIN record ON true LEFT JOIN prior ON true
+  FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored).*
+SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*,
+  set_config('lock_timeout', (SELECT previous FROM opledger_wait), true) AS "opledger$restored"
 FROM (
-  SELECT answer.status, get_byte(answer.result, 1) AS letter,
-    json_populate_record(NULL::"payments", convert_from(substring(answer.result FROM 3), 'UTF8')::json) AS stored
-  FROM answer OFFSET 0
-) AS filled;
+  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  FROM opledger_answer AS answer OFFSET 0
+) AS opledger_filled;

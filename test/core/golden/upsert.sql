@@ -1,5 +1,5 @@
 -- all but the key
--- name: opledger_5d888d3d56335281b2ba8bc2
+-- name: opledger_b1184aed2b81a7eba0803ed2
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -9,42 +9,42 @@
 -- $7 = 604800000
 -- $8 = "'; DROP TABLE users; --"
 -- $9 = "'; DROP TABLE users; --"
-WITH prior AS (
-  SELECT fingerprint, result, expires_at <= clock_timestamp() AS expired FROM "public"."opledger_operations" WHERE id = $1::uuid
+WITH opledger_prior AS (
+  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
-effect AS (
+opledger_effect AS (
   INSERT INTO "users" AS target ("email", "name")
   SELECT $8, $9
-  WHERE NOT EXISTS (SELECT FROM prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL AND (SELECT set_config('opledger.effect', 'i', true)) IS NOT NULL
+  WHERE NOT EXISTS (SELECT FROM opledger_prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL AND (SELECT set_config('opledger.effect', 'i', true)) IS NOT NULL
   ON CONFLICT ("email") DO UPDATE SET "name" = EXCLUDED."name"
   WHERE set_config('opledger.effect', 'u', true) IS NOT NULL
   RETURNING target.*
 ),
-record AS (
+opledger_record AS (
   INSERT INTO "public"."opledger_operations" (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
   SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, done.result, clock_timestamp(),
     clock_timestamp() + $7::float8 * interval '1 millisecond'
-  FROM (SELECT (SELECT convert_to(chr(2) || current_setting('opledger.effect') || row_to_json(effect)::text, 'UTF8') FROM effect) AS result OFFSET 0) AS done
-  WHERE NOT EXISTS (SELECT FROM prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
+  FROM (SELECT (SELECT convert_to(chr(2) || current_setting('opledger.effect') || row_to_json(opledger_effect)::text, 'UTF8') FROM opledger_effect) AS result OFFSET 0) AS done
+  WHERE NOT EXISTS (SELECT FROM opledger_prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
     WHEN done.result IS NULL THEN false ELSE CAST('opledger:result-too-large ' || octet_length(done.result) AS boolean) END
   RETURNING result
 ),
-answer AS (
+opledger_answer AS (
   SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
       WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
     CASE WHEN prior.fingerprint IS NULL THEN record.result
       WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
-  FROM (SELECT) AS one LEFT JOIN record ON true LEFT JOIN prior ON true
+  FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored).*
+SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
 FROM (
-  SELECT answer.status, get_byte(answer.result, 1) AS letter,
-    json_populate_record(NULL::"users", convert_from(substring(answer.result FROM 3), 'UTF8')::json) AS stored
-  FROM answer OFFSET 0
-) AS filled;
+  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "users" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  FROM opledger_answer AS answer OFFSET 0
+) AS opledger_filled;
 
 -- with columns to redact
--- name: opledger_b8493944d7b2c8ad877e4e89
+-- name: opledger_83b0fb3b3fa3a9389efc7ec9
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -55,36 +55,38 @@ FROM (
 -- $8 = ["pin'; DROP TABLE users; --"]
 -- $9 = "'; DROP TABLE users; --"
 -- $10 = "'; DROP TABLE users; --"
-WITH prior AS (
-  SELECT fingerprint, result, expires_at <= clock_timestamp() AS expired FROM "public"."opledger_operations" WHERE id = $1::uuid
+WITH opledger_prior AS (
+  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
-effect AS (
+opledger_wait AS MATERIALIZED (SELECT current_setting('lock_timeout') AS previous),
+opledger_effect AS (
   INSERT INTO "users" AS target ("email", "name")
   SELECT $9, $10
-  WHERE NOT EXISTS (SELECT FROM prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL AND (SELECT set_config('opledger.effect', 'i', true)) IS NOT NULL
+  WHERE NOT EXISTS (SELECT FROM opledger_prior) AND (SELECT set_config('lock_timeout', $6::text, true) FROM opledger_wait WHERE previous IS NOT NULL) IS NOT NULL AND (SELECT set_config('opledger.effect', 'i', true)) IS NOT NULL
   ON CONFLICT ("email") DO UPDATE SET "name" = EXCLUDED."name"
   WHERE set_config('opledger.effect', 'u', true) IS NOT NULL
   RETURNING target.*
 ),
-record AS (
+opledger_record AS (
   INSERT INTO "public"."opledger_operations" (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
   SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, done.result, clock_timestamp(),
     clock_timestamp() + $7::float8 * interval '1 millisecond'
-  FROM (SELECT (SELECT convert_to(chr(2) || current_setting('opledger.effect') || (to_jsonb(effect) - $8::text[])::text, 'UTF8') FROM effect) AS result OFFSET 0) AS done
-  WHERE NOT EXISTS (SELECT FROM prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
+  FROM (SELECT (SELECT convert_to(chr(2) || current_setting('opledger.effect') || (to_jsonb(opledger_effect) - $8::text[])::text, 'UTF8') FROM opledger_effect) AS result OFFSET 0) AS done
+  WHERE NOT EXISTS (SELECT FROM opledger_prior) AND CASE WHEN octet_length(done.result) <= 1048576 THEN true
     WHEN done.result IS NULL THEN false ELSE CAST('opledger:result-too-large ' || octet_length(done.result) AS boolean) END
   RETURNING result
 ),
-answer AS (
+opledger_answer AS (
   SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
       WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
     CASE WHEN prior.fingerprint IS NULL THEN record.result
       WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
-  FROM (SELECT) AS one LEFT JOIN record ON true LEFT JOIN prior ON true
+  FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored).*
+SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*,
+  set_config('lock_timeout', (SELECT previous FROM opledger_wait), true) AS "opledger$restored"
 FROM (
-  SELECT answer.status, get_byte(answer.result, 1) AS letter,
-    json_populate_record(NULL::"users", convert_from(substring(answer.result FROM 3), 'UTF8')::json) AS stored
-  FROM answer OFFSET 0
-) AS filled;
+  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "users" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  FROM opledger_answer AS answer OFFSET 0
+) AS opledger_filled;

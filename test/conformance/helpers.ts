@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "vitest";
+import { type ErrorCode, type OperationRef, OpledgerError, type Row } from "../../src/index.js";
+import type { Fixture, LedgerSettings, TestLedger } from "./target.js";
+
+let minted = 0;
+
+/** A text that no other case uses; plain enough to stand in SQL. */
+export function unique(prefix = "k"): string {
+  minted += 1;
+  return `${prefix}-${minted}-${Math.random().toString(36).slice(2, 8)}`;
+}
+
+/** A number that no other case of this file uses as an id. */
+export function uniqueId(): number {
+  minted += 1;
+  return 1_000 + minted;
+}
+
+export function ref(operation: string, more: Partial<OperationRef> = {}): OperationRef {
+  return { operation, key: unique(), ...more };
+}
+
+/** SQL text in quotes. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+export async function pauseMs(delayMs: number): Promise<void> {
+  await sleep(delayMs);
+}
+
+/** The number that a query of one row and one column answers. */
+export async function number(fixture: Fixture, sql: string): Promise<number> {
+  const [row] = await fixture.query(sql);
+  return Number(Object.values(row ?? {})[0]);
+}
+
+/** How often the effect marked with `op` took place: its table has no constraint that could hide a second one. */
+export function effects(fixture: Fixture, op: string): Promise<number> {
+  return number(fixture, `SELECT count(*) FROM effects WHERE op = ${literal(op)}`);
+}
+
+export function addEffect(op: string): string {
+  return `INSERT INTO effects (op, note) VALUES (${literal(op)}, 'once')`;
+}
+
+/** Ledger rows of an operation, whatever their state. */
+export function ledgerRows(fixture: Fixture, { scope = "", operation, key }: OperationRef): Promise<number> {
+  return number(
+    fixture,
+    `SELECT count(*) FROM ${fixture.ledgerTable} WHERE scope = ${literal(scope)} ` +
+      `AND operation = ${literal(operation)} AND ${fixture.quote("key")} = ${literal(key)}`,
+  );
+}
+
+/** The one row of a table with that id. */
+export async function rowOf(fixture: Fixture, table: string, id: string | number): Promise<Row | undefined> {
+  const rows = await fixture.query(
+    `SELECT * FROM ${table} WHERE id = ${typeof id === "number" ? id : literal(id)}`,
+  );
+  return rows[0];
+}
+
+export function count(fixture: Fixture, table: string, where: string): Promise<number> {
+  return number(fixture, `SELECT count(*) FROM ${table} WHERE ${where}`);
+}
+
+/** What a promise was rejected with; fails where it was not. */
+export async function thrown(promise: Promise<unknown>): Promise<unknown> {
+  let value: unknown;
+  try {
+    value = await promise;
+  } catch (error) {
+    return error;
+  }
+  throw new Error(`expected a rejection, got ${JSON.stringify(value)}`);
+}
+
+/** The opledger error with that code that a promise was rejected with. */
+export async function refused(promise: Promise<unknown>, code: ErrorCode): Promise<OpledgerError> {
+  const error = await thrown(promise);
+  if (!(error instanceof OpledgerError)) throw new Error(`expected ${code}, got ${error}`, { cause: error });
+  expect(error.code).toBe(code);
+  return error;
+}
+
+/** The error of the caller's own that a promise was rejected with: none of opledger's. */
+export async function ownError(promise: Promise<unknown>): Promise<unknown> {
+  const error = await thrown(promise);
+  expect(error).not.toBeInstanceOf(OpledgerError);
+  return error;
+}
+
+/** Adds an account and returns its id. */
+export async function account(fixture: Fixture, balance = 100, version = 1): Promise<number> {
+  const id = uniqueId();
+  await fixture.query(
+    `INSERT INTO accounts (id, status, balance, version) VALUES (${id}, 'open', ${balance}, ${version})`,
+  );
+  return id;
+}
+
+/** Runs `body` with a ledger of another process, and closes its connections. */
+export async function elsewhere<T>(
+  fixture: Fixture,
+  settings: LedgerSettings,
+  body: (ledger: TestLedger) => Promise<T>,
+): Promise<T> {
+  const process = await fixture.process({ connections: 2 });
+  try {
+    return await body(process.createLedger(settings));
+  } finally {
+    await process.close();
+  }
+}
+
+/** A promise that is settled from outside. */
+export function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
+/** Milliseconds that a promise takes to settle. */
+export async function elapsedMs(promise: Promise<unknown>): Promise<number> {
+  const startedAt = performance.now();
+  await promise.catch(() => {});
+  return performance.now() - startedAt;
+}
+
+/** Runs the same call twice, and checks that the second replays the first to the last value. */
+export async function twice<T extends { readonly status: string; readonly value: unknown }>(
+  run: () => Promise<T>,
+): Promise<{ readonly first: T; readonly second: T }> {
+  const first = await run();
+  const second = await run();
+  expect(first.status).toBe("executed");
+  expect(second).toStrictEqual({ ...first, status: "replayed" });
+  return { first, second };
+}

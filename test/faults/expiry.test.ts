@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createAnyDatabase } from "../proxy/database.js";
+import { count, isRetryable, settle, show } from "./check.js";
+import { tallyOf } from "./figures.js";
+import type { Opened, Target, Witness } from "./target.js";
+import { pgTarget } from "./targets/pg.js";
+
+const LONG = process.env.OPLEDGER_PROOF === "long";
+const TARGETS: readonly Target[] = [pgTarget];
+const DURATION_MS = LONG ? 60_000 : 4_000;
+
+const tally = tallyOf("expiry");
+
+describe.each(TARGETS)("$name: the sweeper races late retries around expiry", (target) => {
+  let database: { url: string; drop(): Promise<void> };
+  let witness: Witness;
+  const opened: Opened<unknown>[] = [];
+
+  beforeAll(async () => {
+    database = await createAnyDatabase();
+    witness = await target.prepare(database.url);
+    opened.push(target.open(database.url, { poolMax: 8 }), target.open(database.url, { poolMax: 8 }));
+  });
+  afterAll(async () => {
+    await Promise.all(opened.map((each) => each.close()));
+    await witness?.close();
+    await database?.drop();
+  });
+
+  it("replays or executes again, never anything else; effects and executions agree", {
+    timeout: DURATION_MS + 60_000,
+  }, async () => {
+    const endsAt = performance.now() + DURATION_MS;
+    const executed = [0, 0, 0, 0, 0, 0];
+    const wrong: string[] = [];
+    const client = async (each: Opened<unknown>, cell: number): Promise<void> => {
+      const ref = { operation: "race", key: `key-${cell}`, retentionMs: 15, payload: cell };
+      const { ledger } = each;
+      while (performance.now() < endsAt) {
+        const write = { into: "effects", values: { n: cell } };
+        const run = (): Promise<{ status: string }> =>
+          cell < 3
+            ? ledger.once(ref, async (tx) => {
+                await each.effect(tx, cell);
+              })
+            : cell < 5
+              ? ledger.operation(ref).insert(write)
+              : ledger.insertMany([{ ...ref, ...write }]).then(([one]) => one ?? { status: "none" });
+        const ended = await settle(run());
+        count(tally, [], ended);
+        if (ended.ok && ended.value.status === "executed") executed[cell] = (executed[cell] ?? 0) + 1;
+        else if (ended.ok && ended.value.status !== "replayed") wrong.push(JSON.stringify(ended.value));
+        // So many races in a row may be lost that the call gives up: typed, retryable, and nothing was written.
+        else if (!ended.ok && !isRetryable(ended.error, "OPLEDGER_ROLLED_BACK"))
+          wrong.push(show(ended.error));
+        await sleep(Math.random() * 4);
+      }
+    };
+    const sweeper = async (each: Opened<unknown>): Promise<void> => {
+      while (performance.now() < endsAt) {
+        await each.ledger.sweep({ batch: 2 });
+        tally.fault("sweep");
+        await sleep(Math.random() * 4);
+      }
+    };
+    await Promise.all([
+      ...opened.flatMap((each) => executed.flatMap((_, cell) => [client(each, cell), client(each, cell)])),
+      ...opened.map(sweeper),
+    ]);
+    for (const [cell, times] of executed.entries()) {
+      const applied = await witness.applied(cell);
+      if (applied !== times) wrong.push(`cell ${cell}: ${applied} effects, ${times} executions`);
+      if (times < 10) wrong.push(`cell ${cell}: only ${times} executions`);
+    }
+    tally.violations += wrong.length;
+    expect([...new Set(wrong)]).toEqual([]);
+    expect(await witness.unfinished()).toBe(0);
+    expect(opened.flatMap((each) => each.leak() ?? [])).toEqual([]);
+  });
+});

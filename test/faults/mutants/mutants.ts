@@ -1,0 +1,199 @@
+/** A deliberate fault: texts of the source and what they become. Each text must occur exactly once. */
+export interface Mutant {
+  readonly name: string;
+  readonly edits: readonly { readonly file: string; readonly from: string; readonly to: string }[];
+  /** Why it is no failure if no check notices. */
+  readonly maySurvive?: string;
+}
+
+function mutant(name: string, file: string, from: string, to: string): Mutant {
+  return { name, edits: [{ file, from, to }] };
+}
+
+const ONCE = "src/core/once.ts";
+const CONTEXT = "src/core/context.ts";
+const OPERATION = "src/core/operation.ts";
+const PG = "src/adapters/pg/executor.ts";
+const HANDLE = "src/adapters/pg/transaction.ts";
+const DIALECT = "src/dialects/postgres/index.ts";
+const WRITES = "src/dialects/postgres/writes.ts";
+const BATCH = "src/dialects/postgres/batch.ts";
+const TABLE = "migrations/postgres/0001_operations.up.sql";
+
+const NO_TRIGGER = { file: TABLE, from: "WHEN (NEW.state = 0)", to: "WHEN (false)" } as const;
+const NO_PROOF = {
+  file: DIALECT,
+  from: `SELECT CASE count(*) WHEN 1 THEN 1 ELSE CAST('\${MARKER.notOurs} ' || count(*) AS integer) END FROM done`,
+  to: "SELECT 1 FROM done",
+} as const;
+
+export const MUTANTS: readonly Mutant[] = [
+  { name: "complete proves nothing", edits: [NO_PROOF] },
+  { name: "no constraint trigger", edits: [NO_TRIGGER] },
+  mutant(
+    "a bound write does not look for a prior run",
+    WRITES,
+    "const unclaimed = `NOT EXISTS (SELECT FROM opledger_prior) AND ",
+    "const unclaimed = `",
+  ),
+  mutant(
+    "a batch does not look for prior runs",
+    BATCH,
+    "AND input.id <> ALL (ARRAY(SELECT prior.id FROM opledger_prior AS prior))",
+    "",
+  ),
+  {
+    ...mutant("the claim checks, then acts", DIALECT, "ON CONFLICT (id) DO NOTHING", ""),
+    maySurvive:
+      "the primary key still refuses a second claim, and the transaction is run again, now as a replay",
+  },
+  {
+    name: "the result is stored in a second transaction",
+    edits: [
+      NO_TRIGGER,
+      { file: DIALECT, from: "AND pg_current_xact_id()::text = $4::text", to: "AND $4::text IS NOT NULL" },
+      {
+        file: PG,
+        from: "results = await sender.send(client, [...closing, ends.commit], timeoutMs);",
+        to: "results = await sender.send(client, [ends.commit], timeoutMs);\n    if (closing.length > 0) await sender.send(client, closing, timeoutMs);",
+      },
+    ],
+  },
+  mutant(
+    "a lost race is not run again",
+    CONTEXT,
+    'new Set(["duplicate", "reprepare"])',
+    'new Set(["reprepare"])',
+  ),
+  mutant(
+    "a compare-and-set is judged by the row's version alone",
+    WRITES,
+    `WHEN target.\${version} = \${expected} THEN 'recheck'`,
+    "WHEN false THEN 'recheck'",
+  ),
+  mutant(
+    "once does not compare fingerprints",
+    DIALECT,
+    "WHEN prior.fingerprint <> $5::bytea THEN 'mismatch'",
+    "",
+  ),
+  mutant(
+    "bound writes do not compare fingerprints",
+    WRITES,
+    "WHEN prior.fingerprint <> $5::bytea THEN 'mismatch'",
+    "",
+  ),
+  mutant(
+    "COMMIT's tag is not checked",
+    PG,
+    `if (results.at(-1)?.command === "ROLLBACK")`,
+    "if (results.length < 0)",
+  ),
+  mutant(
+    "a lost COMMIT is a success",
+    PG,
+    "if (isConnectionLoss(error)) throw new ends.lost(error);",
+    "if (isConnectionLoss(error)) return value;",
+  ),
+  mutant(
+    "a lost COMMIT counts as rolled back",
+    PG,
+    "if (isConnectionLoss(error)) throw new ends.lost(error);",
+    "if (isConnectionLoss(error)) throw new ConnectionLost(error);",
+  ),
+  mutant(
+    "an unknown outcome is not tried again",
+    CONTEXT,
+    `kind === "lost" || kind === "unknown";`,
+    `kind === "lost";`,
+  ),
+  {
+    name: "every attempt has an id of its own",
+    edits: [
+      {
+        file: ONCE,
+        from: "const claim = dialect.claim(call.operation, { waitMs });",
+        to: "const own = { ...call.operation, id: call.operation.id.slice(0, -2) + String(10 + call.attempts) };\n  const claim = dialect.claim(own, { waitMs });",
+      },
+      {
+        file: ONCE,
+        from: 'dialect.complete(call.operation, token, "completed", bytes)',
+        to: 'dialect.complete({ ...call.operation, id: call.operation.id.slice(0, -2) + String(10 + call.attempts) }, token, "completed", bytes)',
+      },
+    ],
+  },
+  mutant("once does not notice expiry", DIALECT, "WHEN prior.expired THEN 'expired'", ""),
+  mutant("bound writes do not notice expiry", WRITES, "WHEN prior.expired THEN 'expired'", ""),
+  mutant(
+    "failed work is not rolled back",
+    PG,
+    `await this.#sender.send(client, [statement("ROLLBACK")], timeoutMs);`,
+    "",
+  ),
+  mutant(
+    "a deadlock is not tried again",
+    CONTEXT,
+    `kind === "conflict" || kind === "lost" || kind === "unknown"`,
+    `kind === "lost" || kind === "unknown"`,
+  ),
+  mutant("work may end its transaction", HANDLE, "if (endsTransaction(text)) {", 'if (text === "\\0") {'),
+  mutant(
+    "nobody looks whether the transaction is still open",
+    HANDLE,
+    'if (this.client.getTransactionStatus?.() !== "I") return undefined;',
+    "if (this !== undefined) return undefined;",
+  ),
+  mutant("a handle stays open after its work", HANDLE, "this.#closed = true;", "this.#closed = false;"),
+  mutant(
+    "nobody listens for a client's errors",
+    "src/adapters/pg/failure.ts",
+    `client.on("error", () => gone.add(client));`,
+    "",
+  ),
+  mutant(
+    "the claim waits without a limit",
+    DIALECT,
+    `WHERE \${bounded("$6")} AND NOT EXISTS`,
+    "WHERE $6::text IS NOT NULL AND NOT EXISTS",
+  ),
+  mutant(
+    "the claim keeps its lock timeout",
+    DIALECT,
+    "THEN wait.previous END, true) AS restored",
+    "THEN current_setting('lock_timeout') END, true) AS restored",
+  ),
+  mutant(
+    "the first caller gets what was never stored",
+    ONCE,
+    `value: { status: "executed", value: stored },`,
+    `value: { status: "executed", value: value as T },`,
+  ),
+  mutant(
+    "the scope is no part of the identity",
+    OPERATION,
+    "operationId(scope, operation, key, ref.issuedAt)",
+    'operationId("", operation, key, ref.issuedAt)',
+  ),
+  {
+    name: "names run into each other",
+    edits: [
+      { file: OPERATION, from: "Buffer.allocUnsafe(12 + sizes", to: "Buffer.alloc(12 + sizes" },
+      { file: OPERATION, from: "at = parts.writeUInt32BE(sizes[index] ?? 0, at);", to: "at += 0 * index;" },
+    ],
+  },
+  mutant(
+    "the sweeper takes rows within retention",
+    DIALECT,
+    "WHERE opledger_ledger.expires_at <= statement_timestamp() AND opledger_ledger.state",
+    "WHERE opledger_ledger.state",
+  ),
+  {
+    ...mutant(
+      "duplicates of one process wait on connections",
+      "src/core/flights.ts",
+      "let running = this.#running.get(id); running",
+      "let running: Promise<boolean> | undefined = undefined; running",
+    ),
+    maySurvive: "an optimisation: the database alone decides who owns an operation",
+  },
+];

@@ -1,0 +1,13 @@
+import { conformance } from "../conformance/suite.js";
+import { postgresTarget } from "./postgres.js";
+import { postgresOnly } from "./postgres-only.js";
+
+conformance(
+  postgresTarget({
+    name: "pg pool × PostgreSQL 18",
+    server: "postgres18",
+    suite: "functional",
+    cases: 392,
+    extras: postgresOnly,
+  }),
+);
