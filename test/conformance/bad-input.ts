@@ -157,7 +157,8 @@ function payloads({ test }: Cases): void {
   });
 }
 
-function programmers({ test }: Cases): void {
+function programmers({ test, target }: Cases): void {
+  const tooLong = "x".repeat(target.capabilities.nameCharactersMax + 1);
   test("writes that make no sense are mistakes of the caller's, before anything is sent", async (fixture) => {
     const bound = fixture.createLedger().operation(ref("wrong"));
     const wrong: readonly (() => Promise<unknown>)[] = [
@@ -170,8 +171,8 @@ function programmers({ test }: Cases): void {
       () => bound.insert({ into: "entries", values: { note: 1 }, returning: [] }),
       () => bound.insert({ into: "entries", values: { "": 1 } }),
       () => bound.insert({ into: "entries", values: { "a\0": 1 } }),
-      () => bound.insert({ into: "x".repeat(64), values: { note: 1 } }),
-      () => bound.insert({ into: "entries", values: { note: 1 }, returning: ["x".repeat(64)] }),
+      () => bound.insert({ into: tooLong, values: { note: 1 } }),
+      () => bound.insert({ into: "entries", values: { note: 1 }, returning: [tooLong] }),
       () => bound.upsert({ into: "users", values: { email: 1 }, conflict: ["email"] }),
       () => bound.upsert({ into: "users", values: {}, conflict: ["email"] }),
       () =>

@@ -11,6 +11,18 @@ export interface Capabilities {
   readonly isolationLevels: readonly IsolationLevel[];
   /** What an aborted statement does to its transaction: abort it whole, or undo only itself. */
   readonly failedStatement: "aborts" | "undone";
+  /** What a column of the type boolean comes back as. */
+  readonly booleans: "boolean" | "number";
+  /** How many characters a name may have. */
+  readonly nameCharactersMax: number;
+  /** Whether an insert can be told what became of it where a trigger rewrites its natural key; else it is refused. */
+  readonly rewrittenKey: { readonly single: boolean; readonly batch: boolean };
+  /** What an operation comes to that another transaction committed since the snapshot of the one that it joins. */
+  readonly beyondSnapshot: "refused" | "replayed";
+  /** Whether waiting for another process's claim shows as the event `waited`. */
+  readonly reportsWaiting: boolean;
+  /** Whether a read-modify-write at REPEATABLE READ fails where another transaction changed the row since. */
+  readonly refusesLostUpdates: boolean;
   /** Whether the fixture's ledger has the default schema and table names. */
   readonly ledgerName: "default" | "custom";
 }
@@ -21,10 +33,28 @@ const POSTGRES: Capabilities = {
   batches: true,
   isolationLevels: ["read committed", "repeatable read", "serializable"],
   failedStatement: "aborts",
+  booleans: "boolean",
+  nameCharactersMax: 63,
+  rewrittenKey: { single: true, batch: false },
+  beyondSnapshot: "refused",
+  reportsWaiting: true,
+  refusesLostUpdates: true,
   ledgerName: "default",
 };
 
-const MYSQL: Capabilities = { ...POSTGRES, failedStatement: "undone" };
+/** Without INSERT … RETURNING the inserted row is read by its key, so the key must be what was given. */
+const MYSQL: Capabilities = {
+  ...POSTGRES,
+  failedStatement: "undone",
+  booleans: "number",
+  nameCharactersMax: 64,
+  rewrittenKey: { single: false, batch: false },
+  beyondSnapshot: "replayed",
+  reportsWaiting: false,
+  refusesLostUpdates: false,
+};
+
+const MARIADB: Capabilities = { ...MYSQL, rewrittenKey: { single: true, batch: true } };
 
 /** The one table of expectations: a target that says otherwise of itself fails. */
 export const CAPABILITIES = {
@@ -35,8 +65,10 @@ export const CAPABILITIES = {
   "pg pipeline × PostgreSQL 15": POSTGRES,
   "pg other names × PostgreSQL 15": { ...POSTGRES, ledgerName: "custom" },
   "pg partitioned × PostgreSQL 15": POSTGRES,
-  "mysql2 pool × MariaDB 10.11": MYSQL,
+  "mysql2 pool × MariaDB 10.11": MARIADB,
   "mysql2 pool × MySQL 9.7": MYSQL,
+  "mysql2 callback pool, no FOUND_ROWS × MariaDB 10.11": MARIADB,
+  "mysql2 connection × MySQL 9.7": { ...MYSQL, concurrent: false },
 } as const satisfies Record<string, Capabilities>;
 
 export type TargetName = keyof typeof CAPABILITIES;

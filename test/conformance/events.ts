@@ -22,7 +22,7 @@ function listening(
 
 const types = (seen: readonly LedgerEvent[]): string[] => seen.map(({ type }) => type);
 
-function reports({ test, target }: Cases): void {
+function reports({ test, skip, target }: Cases): void {
   test("executed, replayed and mismatch, with durations, attempts and the operation", async (fixture) => {
     const { ledger, seen } = listening(fixture);
     const op = ref("event", { scope: "acme" });
@@ -67,18 +67,26 @@ function reports({ test, target }: Cases): void {
     expect(seen.at(-1)?.durationMs).toBeGreaterThan(0);
   });
 
-  test("waiting for another run is reported", async (fixture) => {
-    const { ledger, seen } = listening(fixture);
-    const op = ref("event");
-    const holder = await fixture.begin();
-    await holder.ledger().once(op, () => 1);
-    const waiter = ledger.once(op, () => 2);
-    await pauseMs(100);
-    await holder.commit();
-    await waiter;
-    expect(types(seen)).toContain("waited");
-    expect(types(seen).at(-1)).toBe("replayed");
-  });
+  const waiting = "waiting for another run is reported";
+  if (target.capabilities.reportsWaiting) {
+    test(waiting, async (fixture) => {
+      const { ledger, seen } = listening(fixture);
+      const op = ref("event");
+      const holder = await fixture.begin();
+      await holder.ledger().once(op, () => 1);
+      const waiter = ledger.once(op, () => 2);
+      await pauseMs(100);
+      await holder.commit();
+      await waiter;
+      expect(types(seen)).toContain("waited");
+      expect(types(seen).at(-1)).toBe("replayed");
+    });
+  } else {
+    skip(
+      waiting,
+      "known gap: the claim waits inside one statement that answers the same whether it waited or not",
+    );
+  }
 
   test("a listener that throws fails nothing", async (fixture) => {
     const ledger = fixture.createLedger({
@@ -151,8 +159,12 @@ const PROVOCATIONS: Readonly<
   "a key with NUL": (ledger, op) => ledger.once({ ...op, key: `${op.key}\0` }, () => 1),
 };
 
-function keys({ test, target }: Cases): void {
+function keys({ test, skip, target }: Cases): void {
   for (const [what, provoke] of Object.entries(PROVOCATIONS)) {
+    if (what === "swallowed SQL error" && target.capabilities.failedStatement === "undone") {
+      skip(`no key in clear: ${what}`, "a failed statement undoes only itself here, so there is no error");
+      continue;
+    }
     test(`no key in clear: ${what}`, async (fixture) => {
       const { ledger, seen } = listening(fixture, {
         storeError: (error) => (String(error).includes("declined") ? 1 : undefined),

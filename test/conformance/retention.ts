@@ -153,14 +153,17 @@ function sweeping({ test, target }: Cases): void {
     await fixture.createLedger().once(held, () => 1);
     await pauseMs(10);
     const holder = await fixture.begin();
-    await holder.query(
-      `SELECT 1 FROM ${fixture.ledgerTable} WHERE ${fixture.quote("key")} = ${literal(held.key)} FOR UPDATE`,
-    );
-    const startedAt = performance.now();
-    expect((await fixture.createLedger().sweep()).removed).toBe(3);
-    expect(performance.now() - startedAt).toBeLessThan(3_000);
-    expect(await ledgerRows(fixture, held)).toBe(1);
-    await holder.commit();
+    try {
+      // By its primary key, since some engines lock all rows that they read on the way.
+      const id = `(SELECT id FROM ${fixture.ledgerTable} WHERE ${fixture.quote("key")} = ${literal(held.key)})`;
+      await holder.query(`SELECT 1 FROM ${fixture.ledgerTable} WHERE id = ${id} FOR UPDATE`);
+      const startedAt = performance.now();
+      expect((await fixture.createLedger().sweep()).removed).toBe(3);
+      expect(performance.now() - startedAt).toBeLessThan(3_000);
+      expect(await ledgerRows(fixture, held)).toBe(1);
+    } finally {
+      await holder.commit();
+    }
     expect((await fixture.createLedger().sweep()).removed).toBe(1);
   });
 

@@ -1,4 +1,6 @@
 import { conformance } from "../conformance/suite.js";
 import { mysqlTarget } from "./mysql2.js";
 
-conformance(mysqlTarget({ name: "mysql2 pool × MySQL 9.7", server: "mysql", suite: "functional", cases: 1 }));
+conformance(
+  mysqlTarget({ name: "mysql2 pool × MySQL 9.7", server: "mysql", suite: "functional", cases: 357 }),
+);

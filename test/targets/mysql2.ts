@@ -45,6 +45,12 @@ export function mysqlTarget(options: MysqlTarget): Target {
     batches: true,
     isolationLevels: ["read committed", "repeatable read", "serializable"],
     failedStatement: "undone",
+    booleans: "number",
+    nameCharactersMax: 64,
+    rewrittenKey: server === "mariadb" ? { single: true, batch: true } : { single: false, batch: false },
+    beyondSnapshot: "replayed",
+    reportsWaiting: false,
+    refusesLostUpdates: false,
     ledgerName: ledger === undefined ? "default" : "custom",
   };
   return {
@@ -117,6 +123,7 @@ class MysqlFixture implements Fixture {
   readonly #admin: mysql.Pool;
   readonly #source: Source;
   readonly #processes = new Set<Process>();
+  readonly #begun = new Set<mysql.Connection>();
 
   private constructor(
     readonly options: MysqlTarget,
@@ -220,6 +227,7 @@ class MysqlFixture implements Fixture {
 
   async begin(isolation?: IsolationLevel): Promise<OpenTransaction> {
     const connection = await mysql.createConnection(config(this.url, this.options));
+    this.#begun.add(connection);
     if (isolation !== undefined)
       await connection.query(`SET TRANSACTION ISOLATION LEVEL ${isolation.toUpperCase()}`);
     await connection.query("START TRANSACTION");
@@ -227,6 +235,7 @@ class MysqlFixture implements Fixture {
       try {
         await connection.query(sql);
       } finally {
+        this.#begun.delete(connection);
         await connection.end();
       }
     };
@@ -254,6 +263,8 @@ class MysqlFixture implements Fixture {
   }
 
   async close(): Promise<void> {
+    // A case that failed leaves its transaction open, and its locks would keep the database from being dropped.
+    for (const connection of this.#begun) connection.destroy();
     await Promise.all([...this.#processes].map((each) => each.close()));
     const { promise } = this.#source as Partial<callback.Pool>;
     await (this.options.source === "pool" && promise !== undefined

@@ -45,6 +45,12 @@ export function postgresTarget(options: PostgresTarget): Target {
     batches: true,
     isolationLevels: ["read committed", "repeatable read", "serializable"],
     failedStatement: "aborts",
+    booleans: "boolean",
+    nameCharactersMax: 63,
+    rewrittenKey: { single: true, batch: false },
+    beyondSnapshot: "refused",
+    reportsWaiting: true,
+    refusesLostUpdates: true,
     ledgerName: options.ledger === undefined ? "default" : "custom",
   };
   return {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type {
   Closing,
   Database,
@@ -34,13 +35,11 @@ export class JoinedMysqlDatabase implements Database<MysqlTransaction> {
   /** Where the transaction is that of another operation: the handle that its work got. */
   readonly #handle: TransactionHandle | undefined;
   readonly #sender: Sender;
-  readonly #mutex: Mutex;
 
   constructor(joined: MysqlConnectionLike | MysqlTransaction, sender: Sender) {
     this.#handle = joined instanceof TransactionHandle ? joined : undefined;
     this.#connection = this.#handle?.connection ?? connectionOf(joined as MysqlConnectionLike);
     this.#sender = sender;
-    this.#mutex = mutexOf(this.#handle ?? this.#connection);
     survive(this.#connection);
   }
 
@@ -118,7 +117,9 @@ export class JoinedMysqlDatabase implements Database<MysqlTransaction> {
     timeoutMs: number,
     body: (savepoint: { readonly release: () => Promise<void> }) => Promise<T>,
   ): Promise<T> {
-    const unlock = await this.#mutex.lock(timeoutMs);
+    const outer = levels.getStore();
+    const mutex = outer?.get(this.#connection) ?? mutexOf(this.#connection);
+    const unlock = await mutex.lock(timeoutMs);
     if (unlock === undefined)
       throw new Unavailable(`the connection was busy with another operation for ${timeoutMs} ms`);
     const depth = (depths.get(this.#connection) ?? 0) + 1;
@@ -134,7 +135,8 @@ export class JoinedMysqlDatabase implements Database<MysqlTransaction> {
           "`within` joins an open transaction, and this connection has none; begin one first",
         );
       }
-      return await body({ release: async () => void (await send(`RELEASE SAVEPOINT ${name}`)) });
+      const release = async (): Promise<void> => void (await send(`RELEASE SAVEPOINT ${name}`));
+      return await levels.run(new Map(outer).set(this.#connection, new Mutex()), () => body({ release }));
     } catch (error) {
       this.#handle?.observe(error);
       await this.#undo(send, name);
@@ -175,12 +177,14 @@ async function close(executor: Executor, closing: readonly Statement[]): Promise
 
 /** Savepoints of one name replace each other, so those of nested calls have names of their own. */
 const depths = new WeakMap<Connection, number>();
-const mutexes = new WeakMap<object, Mutex>();
+/** Who may set savepoints in a connection's open transaction: within a savepoint's own body, a level of its own. */
+const mutexes = new WeakMap<Connection, Mutex>();
+const levels = new AsyncLocalStorage<ReadonlyMap<Connection, Mutex>>();
 
-function mutexOf(owner: object): Mutex {
-  const known = mutexes.get(owner);
+function mutexOf(connection: Connection): Mutex {
+  const known = mutexes.get(connection);
   if (known !== undefined) return known;
   const made = new Mutex();
-  mutexes.set(owner, made);
+  mutexes.set(connection, made);
   return made;
 }

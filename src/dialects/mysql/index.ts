@@ -33,6 +33,13 @@ const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
 /** Sent at the savepoint that a failed work is rolled back to. */
 export const MARK_WORK: Statement = plain("SAVEPOINT opledger_work");
 
+function migrateCommand(schema: string | undefined, table: string): string {
+  if (schema === undefined && table === "opledger_operations") {
+    return "mysql < node_modules/opledger/migrations/<mysql or mariadb>/0001_operations.up.sql";
+  }
+  return `ledgerMigrations(<"mysql" or "mariadb">, ${JSON.stringify({ schema, table })}) of opledger/migrations, run in order`;
+}
+
 /** MySQL and MariaDB, on InnoDB. */
 export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
   const { schema, table, traits } = options;
@@ -43,7 +50,7 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
     prepared(recallSql(ledger) + lock, [operation.fingerprint, operation.fingerprint, idBytes(operation)]);
   return {
     singleStatementWrites: false,
-    migrateCommand: "mysql < node_modules/opledger/migrations/<mysql or mariadb>/0001_operations.up.sql",
+    migrateCommand: migrateCommand(schema, table),
     claim: (operation) => ({
       ...insertRow(ledger, operation, STATE.claimed, null),
       orElse: recall(operation, " LOCK IN SHARE MODE"),
