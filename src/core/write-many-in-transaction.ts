@@ -170,11 +170,6 @@ class Batch<Tx> {
       }
       return;
     }
-    // NULLs conflict with nothing, so a row with one is not found by its natural key.
-    if (
-      open.some(({ write }) => !write.conflict.every((column) => new Map(write.values).get(column) != null))
-    )
-      throw new OneByOne();
     const groups = grouped(open);
     const writes = groups.map(({ write }) => write);
     const stood = byPosition(await executor.run(dialect.targetsOf(writes, { locking: false })));
