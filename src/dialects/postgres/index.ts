@@ -44,9 +44,8 @@ export function postgresDialect({ schema, table }: PostgresDialectOptions): Dial
     readWrite: (result) => readAnswer(result.rows[0]),
     writeMany: (entries, options) => {
       const shape = shapeOptions(options);
-      const { sql } = shapes.get(batchShape(entries, shape), () => batchSql(ledger, entries, shape));
-      // Unnamed: under a generic plan the statement's cost would grow with the square of the batch.
-      return { sql, values: [batchJson(entries), lockTimeout(options.waitMs), ...redacted(options)] };
+      const sql = shapes.get(batchShape(entries, shape), () => batchSql(ledger, entries, shape));
+      return bind(sql, [batchJson(entries), lockTimeout(options.waitMs), ...redacted(options)]);
     },
     readWriteMany: (result, count) => readAnswers(result, count),
     forget: ({ id }, { waitMs }) => bind(fixed.forget, [id, lockTimeout(waitMs)]),
