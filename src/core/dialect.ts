@@ -61,6 +61,8 @@ export interface Dialect {
 
   claim(operation: ClaimedOperation, options: WaitOptions): Statement;
   readClaim(result: ResultSet): Claim;
+  /** Reads the row of an operation that is likely to be there; answers as `claim` does, or with no row. */
+  recall(operation: ClaimedOperation): Statement;
   /** Stores the result; fails unless the claim with this token is still uncommitted and ours. */
   complete(operation: Operation, token: string, status: "completed" | "failed", result: Buffer): Statement;
   /** Marks the point that a failed work is rolled back to, keeping the claim. */
@@ -69,6 +71,8 @@ export interface Dialect {
 
   write(operation: ClaimedOperation, write: Write, options: WriteOptions): Statement;
   readWrite(result: ResultSet): WriteAnswer;
+  /** Reads the row of a bound write that is likely to be there; answers as `write` does, or with no row. */
+  recallWrite(operation: ClaimedOperation, write: Write): Statement;
   /** One statement for many writes of one shape, in the order of `entries`, whose operations are distinct. */
   writeMany(entries: readonly BatchEntry[], options: WriteOptions): Statement;
   readWriteMany(result: ResultSet, count: number): readonly WriteAnswer[];

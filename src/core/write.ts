@@ -35,6 +35,11 @@ export async function runWrite<Tx, R>(
   const { database, dialect, waitMs, responseMs, codec } = context;
   const options = { waitMs, redact: [...codec.redact], joined: database.joined };
   const answer = await call.attempt(async () => {
+    if (call.isRecent) {
+      const recalled = await database.run(dialect.recallWrite(operation, write), responseMs);
+      const read = dialect.readWrite(recalled);
+      if (read.status === "replayed" || read.status === "mismatch") return read;
+    }
     for (let round = 1; round <= WRITE_ROUNDS_MAX; round++) {
       const statement = dialect.write(operation, write, options);
       const read = dialect.readWrite(await database.run(statement, waitMs + responseMs));

@@ -5,6 +5,7 @@ import type { Database } from "../../core/executor.js";
 import { Flights } from "../../core/flights.js";
 import { Ledger } from "../../core/ledger.js";
 import { type OperationRef, RETENTION_MS_MAX } from "../../core/operation.js";
+import { Recent } from "../../core/recent.js";
 import { DEFAULT_RETENTION_MS } from "../../core/retention.js";
 import { type Backoff, DEFAULT_BACKOFF } from "../../core/retry.js";
 import { postgresDialect } from "../../dialects/postgres/index.js";
@@ -101,6 +102,7 @@ export function createLedger(source: PgPoolLike | PgClientLike, options: LedgerO
     onEvent,
     storeError,
     flights: new Flights(),
+    recent: new Recent(),
   };
   return new PgLedger(context, database);
 }

@@ -69,6 +69,21 @@ FROM (
 ) AS opledger_filled`;
 }
 
+/** The read that replays a write; answers in the columns of {@link writeSql}. */
+export function recallSql(ledger: string, write: Write): string {
+  const columns =
+    write.returning?.map((column) => `(filled.stored).${quote(column)}`).join(", ") ?? "(filled.stored).*";
+  return `
+SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", ${columns}
+FROM (
+  SELECT CASE WHEN opledger_ledger.expires_at <= clock_timestamp() THEN 'expired'
+      WHEN opledger_ledger.fingerprint <> $2::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
+    chr(get_byte(opledger_ledger.result, 1)) AS letter,
+    CASE WHEN opledger_ledger.fingerprint = $2::bytea THEN ${storedRow(quotePath(write.table), "opledger_ledger.result")} END AS stored
+  FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid OFFSET 0
+) AS filled`;
+}
+
 /** What two writes must share, beside their columns, to share their SQL. */
 export interface ShapeOptions {
   /** Something is to be redacted. */
