@@ -119,9 +119,9 @@ function checkShapes(writes: readonly Write[]): void {
   if (writes.length > BATCH_MAX) {
     throw new TypeError(`a batch holds at most ${BATCH_MAX} operations, not ${writes.length}; send several`);
   }
-  const [first] = writes;
-  for (const write of writes) {
-    if (shape(write) !== shape(required(first))) {
+  const shapes = writes.map(shape);
+  for (const found of shapes) {
+    if (found !== shapes[0]) {
       throw new TypeError("every write of a batch must have the same table and the same columns");
     }
   }

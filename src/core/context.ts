@@ -10,6 +10,7 @@ import { type EventListener, emit, type LedgerEvent } from "./events.js";
 import type { Database, Failure, FailureKind } from "./executor.js";
 import type { Flights } from "./flights.js";
 import { type OperationRef, summarize } from "./operation.js";
+import type { Recent } from "./recent.js";
 import { type Backoff, fullJitterMs, pause } from "./retry.js";
 import { RefusedWrite } from "./script.js";
 import { translate } from "./translate.js";
@@ -27,6 +28,7 @@ export interface LedgerContext<Tx> {
   readonly onEvent: EventListener | undefined;
   readonly storeError: ((error: unknown, operation: OperationRef) => unknown) | undefined;
   readonly flights: Flights;
+  readonly recent: Recent;
 }
 
 /** What is tried again without a pause, since nothing of it can happen twice. */
@@ -83,11 +85,18 @@ export class Call<Tx> {
     }
   }
 
+  /** Whether a plain read is likely to be enough. */
+  get isRecent(): boolean {
+    return !this.context.database.joined && this.context.recent.has(this.operation.id);
+  }
+
   emit(type: "waited" | "mismatch" | "conflict" | "unknown" | "resolved"): void {
     this.#event((base) => ({ type, ...base }));
   }
 
   ended(type: "executed" | "replayed"): void {
+    // In the caller's transaction nothing has committed yet.
+    if (!this.context.database.joined) this.context.recent.add(this.operation.id);
     this.#event((base) => ({ type, attempts: this.attempts, ...base }));
   }
 

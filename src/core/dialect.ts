@@ -65,6 +65,11 @@ interface CommonDialect {
 
   claim(operation: ClaimedOperation, options: WaitOptions): Statement;
   readClaim(result: ResultSet): Claim;
+  /**
+   * Reads the row of an operation that is likely to be there; answers as `claim` does, or with no row. By locking, as it is
+   * committed now whatever the transaction's snapshot.
+   */
+  recall(operation: ClaimedOperation, options?: { readonly locking: boolean }): Statement;
   /** Stores the result; fails unless the claim with this token is still uncommitted and ours. */
   complete(operation: Operation, token: string, status: "completed" | "failed", result: Buffer): Statement;
   /** Marks the point that a failed work is rolled back to, keeping the claim. */
@@ -84,6 +89,8 @@ export interface OneStatementDialect extends CommonDialect {
   readonly singleStatementWrites: true;
   write(operation: ClaimedOperation, write: Write, options: WriteOptions): Statement;
   readWrite(result: ResultSet): WriteAnswer;
+  /** Reads the row of a bound write that is likely to be there; answers as `write` does, or with no row. */
+  recallWrite(operation: ClaimedOperation, write: Write): Statement;
   /** One statement for many writes of one shape, in the order of `entries`, whose operations are distinct. */
   writeMany(entries: readonly BatchEntry[], options: WriteOptions): Statement;
   readWriteMany(result: ResultSet, count: number): readonly WriteAnswer[];
@@ -107,8 +114,6 @@ export interface ScriptOptions {
 export interface ScriptDialect extends CommonDialect {
   readonly singleStatementWrites: false;
   script(operation: ClaimedOperation, write: Write, options: ScriptOptions): WriteScript;
-  /** Reads the operation's row; by locking, as it is committed now whatever the transaction's snapshot. */
-  recall(operation: ClaimedOperation, options: { readonly locking: boolean }): Statement;
   readRecall(result: ResultSet): Recalled | undefined;
   /** Inserts the operation's row, completed; refused as a duplicate where another run was faster. */
   record(operation: ClaimedOperation, result: Buffer): Statement;

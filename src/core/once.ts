@@ -45,10 +45,21 @@ export async function once<Tx, T>(
   const operation = { ...identity, fingerprint: fingerprint(ref.payload, undefined, summarize(identity)) };
   const call = new Call(context, operation);
   const run = (): Promise<Ended<T>> => call.attempt(() => runOnce(call, ref, work, options));
-  const ended = context.database.joined ? await run() : await alone(call, run);
+  const ended =
+    (await recall<Tx, T>(call)) ?? (context.database.joined ? await run() : await alone(call, run));
   if (ended.status === "failed") throw ended.error;
   call.ended(ended.status);
   return ended;
+}
+
+/** Replays by a plain read, where this process has seen the operation completed. */
+async function recall<Tx, T>(call: Call<Tx>): Promise<Ended<T> | undefined> {
+  if (!call.isRecent) return undefined;
+  const { database, dialect, responseMs } = call.context;
+  const found = await call.attempt(() => database.run(dialect.recall(call.operation), responseMs));
+  const claim = dialect.readClaim(found);
+  if (claim.status === "mismatch") throw call.mismatch("");
+  return claim.status === "completed" || claim.status === "failed" ? replay(call, claim) : undefined;
 }
 
 function alone<Tx, T>(call: Call<Tx>, run: () => Promise<T>): Promise<T> {

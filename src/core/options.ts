@@ -3,6 +3,7 @@ import type { LedgerContext } from "./context.js";
 import type { EventListener } from "./events.js";
 import { Flights } from "./flights.js";
 import { type OperationRef, RETENTION_MS_MAX } from "./operation.js";
+import { Recent } from "./recent.js";
 import { DEFAULT_RETENTION_MS } from "./retention.js";
 import { type Backoff, DEFAULT_BACKOFF } from "./retry.js";
 
@@ -65,6 +66,7 @@ export function checkedOptions<Tx>(options: CommonOptions): {
     onEvent: options.onEvent,
     storeError: options.storeError,
     flights: new Flights(),
+    recent: new Recent(),
   };
   return { settings, acquireMs: Math.max(waitMs, ACQUIRE_MS_MIN) };
 }

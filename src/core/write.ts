@@ -36,6 +36,8 @@ export async function runWrite<Tx, R>(
   const { database, dialect, waitMs, responseMs } = context;
   const ask = asker(call, write);
   const answer = await call.attempt(async () => {
+    const recalled = await recall(call, write);
+    if (recalled !== undefined) return recalled;
     for (let round = 1; round <= WRITE_ROUNDS_MAX; round++) {
       const read = await ask();
       if (read.status === "expired")
@@ -48,6 +50,14 @@ export async function runWrite<Tx, R>(
   if (!isDone(answer)) throw refusal(call, answer, write);
   call.ended(answer.status);
   return outcome<R>(answer, write);
+}
+
+/** Replays by a plain read, where this process has seen the operation completed. A script starts with such a read itself. */
+async function recall<Tx>(call: Call<Tx>, write: Write): Promise<WriteAnswer | undefined> {
+  const { database, dialect, responseMs } = call.context;
+  if (!call.isRecent || !dialect.singleStatementWrites) return undefined;
+  const read = dialect.readWrite(await database.run(dialect.recallWrite(call.operation, write), responseMs));
+  return read.status === "replayed" || read.status === "mismatch" ? read : undefined;
 }
 
 /** One attempt, in one statement where the dialect can, and in a transaction of several where it cannot. */

@@ -9,6 +9,7 @@ import type { Database, Failure, Statement, TransactionPlan } from "../../src/co
 import { Flights } from "../../src/core/flights.js";
 import { Ledger } from "../../src/core/ledger.js";
 import { CLAIM_ROUNDS_MAX } from "../../src/core/once.js";
+import { Recent } from "../../src/core/recent.js";
 import { SWEEP_BATCH_MAX } from "../../src/core/retention.js";
 import { DEFAULT_BACKOFF } from "../../src/core/retry.js";
 import { WRITE_ROUNDS_MAX } from "../../src/core/write.js";
@@ -58,6 +59,7 @@ class Scripted {
       onEvent: ({ type }) => this.events.push(type),
       storeError: undefined,
       flights: new Flights(),
+      recent: new Recent(),
     };
     this.ledger = new Ledger(context);
   }

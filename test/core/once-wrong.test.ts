@@ -8,6 +8,7 @@ import { InvalidOperationError } from "../../src/core/errors.js";
 import { canonicalForm, fingerprint } from "../../src/core/fingerprint.js";
 import { Flights } from "../../src/core/flights.js";
 import { identify } from "../../src/core/operation.js";
+import { Recent } from "../../src/core/recent.js";
 import { DEFAULT_BACKOFF } from "../../src/core/retry.js";
 import { claimWrite } from "../../src/core/write.js";
 import { insertWrite, updateWrite, upsertWrite, type Write } from "../../src/core/writes.js";
@@ -160,6 +161,6 @@ function context(): ConstructorParameters<typeof Call<never>>[0] {
   return {
     database: { joined: true, run: never, transaction: never, failure: () => ({ kind: "conflict" }) },
     ...{ dialect, retentionMs: 1, waitMs: 1, responseMs: 1, backoff: DEFAULT_BACKOFF, codec: DEFAULT_CODEC },
-    ...{ onEvent: undefined, storeError: undefined, flights: new Flights() },
+    ...{ onEvent: undefined, storeError: undefined, flights: new Flights(), recent: new Recent() },
   };
 }

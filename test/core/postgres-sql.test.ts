@@ -81,6 +81,10 @@ const STATEMENTS: Readonly<Record<string, readonly (readonly [title: string, sta
     ["sweep", dialect.sweep(1_000)],
   ],
   inspect: [["inspect", dialect.inspect(operation)]],
+  recall: [
+    ["once", dialect.recall(operation)],
+    ["a bound write", dialect.recallWrite(operation, insert)],
+  ],
 };
 
 const all = Object.values(STATEMENTS).flat();

@@ -69,7 +69,7 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
       prior: recall(operation, ""),
       ...writeStatements(write, traits(), scriptOptions),
     }),
-    recall: (operation, { locking }) => recall(operation, locking ? " LOCK IN SHARE MODE" : ""),
+    recall: (operation, options) => recall(operation, options?.locking === true ? " LOCK IN SHARE MODE" : ""),
     readRecall,
     record: (operation, result) => ({
       ...insertRow(ledger, operation, STATE.completed, result),

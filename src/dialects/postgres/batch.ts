@@ -3,7 +3,16 @@ import type { BatchEntry } from "../../core/dialect.js";
 import type { Entries, Write } from "../../core/writes.js";
 import { valueToJson } from "./json.js";
 import { MARKER, quote, quotePath } from "./sql.js";
-import { populated, returnedColumns, rowBytes, type ShapeOptions, storedRow } from "./writes.js";
+import {
+  bounded,
+  PREVIOUS_WAIT,
+  populated,
+  RESTORED_WAIT,
+  returnedColumns,
+  rowBytes,
+  type ShapeOptions,
+  storedRow,
+} from "./writes.js";
 
 type BatchWrite = Extract<Write, { verb: "insert" | "increment" }>;
 
@@ -53,7 +62,7 @@ export function batchSql(ledger: string, entries: readonly BatchEntry[], options
   const { effects, sound, miss, columns } =
     write.verb === "insert" ? insertParts(write, table, options) : incrementParts(write, table, options);
   return `
-WITH opledger_wait AS MATERIALIZED (SELECT current_setting('lock_timeout') AS previous),
+WITH ${options.joined ? PREVIOUS_WAIT : ""}
 opledger_input AS MATERIALIZED (
   SELECT entry.position, entry.id, entry.scope, entry.operation, entry.key, decode(entry.fingerprint, 'hex') AS fingerprint,
     entry.retention_ms, ${populated(table, "entry.given")} AS given
@@ -67,8 +76,7 @@ opledger_prior AS MATERIALIZED (
 ),
 opledger_todo AS MATERIALIZED (
   SELECT input.* FROM opledger_input AS input
-  WHERE (SELECT set_config('lock_timeout', $2::text, true) FROM opledger_wait WHERE previous IS NOT NULL) IS NOT NULL
-    AND input.id <> ALL (ARRAY(SELECT prior.id FROM opledger_prior AS prior))
+  WHERE ${bounded("$2", options)} AND input.id <> ALL (ARRAY(SELECT prior.id FROM opledger_prior AS prior))
 ),
 ${effects},
 opledger_record AS (
@@ -91,8 +99,9 @@ opledger_answer AS (
   FROM opledger_input AS input LEFT JOIN opledger_record AS record ON record.id = input.id
     LEFT JOIN opledger_prior AS prior ON prior.id = input.id
 )
-SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", filled.letter AS "opledger$effect",
-  set_config('lock_timeout', (SELECT previous FROM opledger_wait), true) AS "opledger$restored", ${columns}
+SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", filled.letter AS "opledger$effect", ${columns}${
+    options.joined ? `,\n  ${RESTORED_WAIT}` : ""
+  }
 FROM (
   SELECT answer.position, answer.status, chr(get_byte(answer.result, 1)) AS letter, ${storedRow(table, "answer.result")} AS stored
   FROM opledger_answer AS answer OFFSET 0

@@ -12,7 +12,7 @@ import type { ResultSet, Row, Statement } from "../../core/executor.js";
 import type { Effect } from "../../core/outcome.js";
 import { batchJson, batchShape, batchSql } from "./batch.js";
 import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes } from "./sql.js";
-import { type ShapeOptions, shapeOf, writeSql, writeValues } from "./writes.js";
+import { recallSql, type ShapeOptions, shapeOf, writeSql, writeValues } from "./writes.js";
 
 export interface PostgresDialectOptions {
   readonly schema: string;
@@ -43,12 +43,19 @@ export function postgresDialect({ schema, table }: PostgresDialectOptions): OneS
       const sql = shapes.get(shapeOf(write, shape), () => writeSql(ledger, write, shape));
       return bind(sql, [...claimValues(operation, options), ...redacted(options), ...writeValues(write)]);
     },
+    recall: ({ id, fingerprint }) => bind(fixed.recall, [id, fingerprint]),
+    recallWrite: ({ id, fingerprint }, write) => {
+      const shape = JSON.stringify(["recall", write.table, write.returning ?? null]);
+      return bind(
+        shapes.get(shape, () => recallSql(ledger, write)),
+        [id, fingerprint],
+      );
+    },
     readWrite: (result) => readAnswer(result.rows[0]),
     writeMany: (entries, options) => {
       const shape = shapeOptions(options);
-      const { sql } = shapes.get(batchShape(entries, shape), () => batchSql(ledger, entries, shape));
-      // Unnamed: under a generic plan the statement's cost would grow with the square of the batch.
-      return { sql, values: [batchJson(entries), lockTimeout(options.waitMs), ...redacted(options)] };
+      const sql = shapes.get(batchShape(entries, shape), () => batchSql(ledger, entries, shape));
+      return bind(sql, [batchJson(entries), lockTimeout(options.waitMs), ...redacted(options)]);
     },
     readWriteMany: (result, count) => readAnswers(result, count),
     forget: ({ id }, { waitMs }) => bind(fixed.forget, [id, lockTimeout(waitMs)]),
@@ -84,7 +91,7 @@ function claimValues(operation: ClaimedOperation, { waitMs }: WaitOptions): unkn
 
 function fixedStatements(
   ledger: string,
-): Record<"claim" | "complete" | "forget" | "sweep" | "inspect", Prepared> {
+): Record<"claim" | "recall" | "complete" | "forget" | "sweep" | "inspect", Prepared> {
   return {
     // The lock timeout bounds the wait for a concurrent claim, and is the caller's own again once that wait is over.
     claim: prepared(`
@@ -107,6 +114,11 @@ SELECT (SELECT token FROM claimed) AS token,
     WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' WHEN prior.state = ${STATE.failed} THEN 'failed' ELSE 'completed' END AS status,
   CASE WHEN prior.fingerprint = $5::bytea THEN encode(prior.result, 'base64') END AS result, ${restored("claimed")}
 FROM wait LEFT JOIN prior ON true`),
+    recall: prepared(`
+SELECT NULL AS token, CASE WHEN opledger_ledger.state = ${STATE.claimed} THEN 'recheck' WHEN opledger_ledger.expires_at <= clock_timestamp() THEN 'expired'
+    WHEN opledger_ledger.fingerprint <> $2::bytea THEN 'mismatch' WHEN opledger_ledger.state = ${STATE.failed} THEN 'failed' ELSE 'completed' END AS status,
+  CASE WHEN opledger_ledger.fingerprint = $2::bytea THEN encode(opledger_ledger.result, 'base64') END AS result
+FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid`),
     // Fails, and so turns the COMMIT sent with it into a ROLLBACK, unless this is the very transaction that claimed.
     complete: prepared(`
 WITH done AS (

@@ -66,6 +66,21 @@ FROM (
 ) AS opledger_filled`;
 }
 
+/** The read that replays a write; answers in the columns of {@link writeSql}. */
+export function recallSql(ledger: string, write: Write): string {
+  const columns =
+    write.returning?.map((column) => `(filled.stored).${quote(column)}`).join(", ") ?? "(filled.stored).*";
+  return `
+SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", ${columns}
+FROM (
+  SELECT CASE WHEN opledger_ledger.expires_at <= clock_timestamp() THEN 'expired'
+      WHEN opledger_ledger.fingerprint <> $2::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
+    chr(get_byte(opledger_ledger.result, 1)) AS letter,
+    CASE WHEN opledger_ledger.fingerprint = $2::bytea THEN ${storedRow(quotePath(write.table), "opledger_ledger.result")} END AS stored
+  FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid OFFSET 0
+) AS filled`;
+}
+
 /** What two writes must share, beside their columns, to share their SQL. */
 export interface ShapeOptions {
   /** Something is to be redacted. */
@@ -130,7 +145,7 @@ export function shapeOf(write: Write, options: ShapeOptions): string {
 function partsOf(write: Write, table: string, options: ShapeOptions): Parts {
   const parameters = new Parameters(COMMON_VALUES + (options.redact ? 2 : 1));
   const returned = returnedColumns(write, "target");
-  const unclaimed = `NOT EXISTS (SELECT FROM opledger_prior) AND ${bounded(options)}`;
+  const unclaimed = `NOT EXISTS (SELECT FROM opledger_prior) AND ${bounded("$6", options)}`;
   switch (write.verb) {
     case "insert":
       return insertParts(write, table, { returned, unclaimed, parameters, options });
@@ -159,14 +174,14 @@ function partsOf(write: Write, table: string, options: ShapeOptions): Parts {
 }
 
 /** Remembers the caller's lock timeout, and gives it back once every wait is over. */
-const PREVIOUS_WAIT = `
+export const PREVIOUS_WAIT: string = `
 opledger_wait AS MATERIALIZED (SELECT current_setting('lock_timeout') AS previous),`;
-const RESTORED_WAIT = `set_config('lock_timeout', (SELECT previous FROM opledger_wait), true) AS "opledger$restored"`;
+export const RESTORED_WAIT: string = `set_config('lock_timeout', (SELECT previous FROM opledger_wait), true) AS "opledger$restored"`;
 
 /** Bounds the statement's own waits for locks; evaluated once, before any row is touched. */
-function bounded({ joined }: ShapeOptions): string {
+export function bounded(timeout: string, { joined }: ShapeOptions): string {
   const from = joined ? " FROM opledger_wait WHERE previous IS NOT NULL" : "";
-  return `(SELECT set_config('lock_timeout', $6::text, true)${from}) IS NOT NULL`;
+  return `(SELECT set_config('lock_timeout', ${timeout}::text, true)${from}) IS NOT NULL`;
 }
 
 /** What the parts of every statement share. */

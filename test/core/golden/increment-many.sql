@@ -1,8 +1,8 @@
 -- increments
--- name: none
+-- name: opledger_3a2ffcc85c9ade81e56f3b00
 -- $1 = "[{\"position\":0,\"id\":\"272bdc3f-7d9f-db14-dd6f-638c84ec35f9\",\"scope\":\"'; DROP TABLE users; --\",\"operation\":\"'; DROP TABLE users; --\",\"key\":\"'; DROP TABLE users; --0\",\"fingerprint\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"retention_ms\":604800000,\"given\":{\"id\":\"'; DROP TABLE users; --\",\"balance\":424}},{\"position\":1,\"id\":\"8ee832ab-40a3-7dfe-e642-e1023414d8b4\",\"scope\":\"'; DROP TABLE users; --\",\"operation\":\"'; DROP TABLE users; --\",\"key\":\"'; DROP TABLE users; --1\",\"fingerprint\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"retention_ms\":604800000,\"given\":{\"id\":\"'; DROP TABLE users; --\",\"balance\":424}}]"
 -- $2 = "10000"
-WITH opledger_wait AS MATERIALIZED (SELECT current_setting('lock_timeout') AS previous),
+WITH 
 opledger_input AS MATERIALIZED (
   SELECT entry.position, entry.id, entry.scope, entry.operation, entry.key, decode(entry.fingerprint, 'hex') AS fingerprint,
     entry.retention_ms, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), entry.given) AS given
@@ -16,8 +16,7 @@ opledger_prior AS MATERIALIZED (
 ),
 opledger_todo AS MATERIALIZED (
   SELECT input.* FROM opledger_input AS input
-  WHERE (SELECT set_config('lock_timeout', $2::text, true) FROM opledger_wait WHERE previous IS NOT NULL) IS NOT NULL
-    AND input.id <> ALL (ARRAY(SELECT prior.id FROM opledger_prior AS prior))
+  WHERE (SELECT set_config('lock_timeout', $2::text, true)) IS NOT NULL AND input.id <> ALL (ARRAY(SELECT prior.id FROM opledger_prior AS prior))
 ),
 opledger_locked AS MATERIALIZED (
   SELECT target."id", target."balance" FROM "accounts" AS target
@@ -68,19 +67,19 @@ opledger_answer AS (
   FROM opledger_input AS input LEFT JOIN opledger_record AS record ON record.id = input.id
     LEFT JOIN opledger_prior AS prior ON prior.id = input.id
 )
-SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", filled.letter AS "opledger$effect",
-  set_config('lock_timeout', (SELECT previous FROM opledger_wait), true) AS "opledger$restored", (filled.stored)."id", (filled.stored)."balance"
+SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored)."id", (filled.stored)."balance"
 FROM (
   SELECT answer.position, answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS filled;
 
 -- with columns to redact
--- name: none
+-- name: opledger_9e6d5dee338a5b837c54f28f
 -- $1 = "[{\"position\":0,\"id\":\"272bdc3f-7d9f-db14-dd6f-638c84ec35f9\",\"scope\":\"'; DROP TABLE users; --\",\"operation\":\"'; DROP TABLE users; --\",\"key\":\"'; DROP TABLE users; --0\",\"fingerprint\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"retention_ms\":604800000,\"given\":{\"id\":\"'; DROP TABLE users; --\",\"balance\":424}}]"
 -- $2 = "1"
 -- $3 = ["pin'; DROP TABLE users; --"]
-WITH opledger_wait AS MATERIALIZED (SELECT current_setting('lock_timeout') AS previous),
+WITH 
+opledger_wait AS MATERIALIZED (SELECT current_setting('lock_timeout') AS previous),
 opledger_input AS MATERIALIZED (
   SELECT entry.position, entry.id, entry.scope, entry.operation, entry.key, decode(entry.fingerprint, 'hex') AS fingerprint,
     entry.retention_ms, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), entry.given) AS given
@@ -94,8 +93,7 @@ opledger_prior AS MATERIALIZED (
 ),
 opledger_todo AS MATERIALIZED (
   SELECT input.* FROM opledger_input AS input
-  WHERE (SELECT set_config('lock_timeout', $2::text, true) FROM opledger_wait WHERE previous IS NOT NULL) IS NOT NULL
-    AND input.id <> ALL (ARRAY(SELECT prior.id FROM opledger_prior AS prior))
+  WHERE (SELECT set_config('lock_timeout', $2::text, true) FROM opledger_wait WHERE previous IS NOT NULL) IS NOT NULL AND input.id <> ALL (ARRAY(SELECT prior.id FROM opledger_prior AS prior))
 ),
 opledger_locked AS MATERIALIZED (
   SELECT target."id", target."balance" FROM "accounts" AS target
@@ -146,8 +144,8 @@ opledger_answer AS (
   FROM opledger_input AS input LEFT JOIN opledger_record AS record ON record.id = input.id
     LEFT JOIN opledger_prior AS prior ON prior.id = input.id
 )
-SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", filled.letter AS "opledger$effect",
-  set_config('lock_timeout', (SELECT previous FROM opledger_wait), true) AS "opledger$restored", (filled.stored)."id", (filled.stored)."balance"
+SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored)."id", (filled.stored)."balance",
+  set_config('lock_timeout', (SELECT previous FROM opledger_wait), true) AS "opledger$restored"
 FROM (
   SELECT answer.position, answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0

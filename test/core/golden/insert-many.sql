@@ -1,8 +1,8 @@
 -- without a natural key
--- name: none
+-- name: opledger_c0e4b97e6ffef70603ae3b5c
 -- $1 = "[{\"position\":0,\"id\":\"272bdc3f-7d9f-db14-dd6f-638c84ec35f9\",\"scope\":\"'; DROP TABLE users; --\",\"operation\":\"'; DROP TABLE users; --\",\"key\":\"'; DROP TABLE users; --0\",\"fingerprint\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"retention_ms\":604800000,\"given\":{\"id\":7,\"amount\":424,\"note\":\"'; DROP TABLE users; --\"}},{\"position\":1,\"id\":\"8ee832ab-40a3-7dfe-e642-e1023414d8b4\",\"scope\":\"'; DROP TABLE users; --\",\"operation\":\"'; DROP TABLE users; --\",\"key\":\"'; DROP TABLE users; --1\",\"fingerprint\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"retention_ms\":604800000,\"given\":{\"id\":7,\"amount\":424,\"note\":\"'; DROP TABLE users; --\"}}]"
 -- $2 = "10000"
-WITH opledger_wait AS MATERIALIZED (SELECT current_setting('lock_timeout') AS previous),
+WITH 
 opledger_input AS MATERIALIZED (
   SELECT entry.position, entry.id, entry.scope, entry.operation, entry.key, decode(entry.fingerprint, 'hex') AS fingerprint,
     entry.retention_ms, json_populate_record((SELECT opledger_row FROM "payments" AS opledger_row WHERE false), entry.given) AS given
@@ -16,8 +16,7 @@ opledger_prior AS MATERIALIZED (
 ),
 opledger_todo AS MATERIALIZED (
   SELECT input.* FROM opledger_input AS input
-  WHERE (SELECT set_config('lock_timeout', $2::text, true) FROM opledger_wait WHERE previous IS NOT NULL) IS NOT NULL
-    AND input.id <> ALL (ARRAY(SELECT prior.id FROM opledger_prior AS prior))
+  WHERE (SELECT set_config('lock_timeout', $2::text, true)) IS NOT NULL AND input.id <> ALL (ARRAY(SELECT prior.id FROM opledger_prior AS prior))
 ),
 opledger_fresh AS (
   INSERT INTO "payments" AS target ("id", "amount", "note")
@@ -50,18 +49,17 @@ opledger_answer AS (
   FROM opledger_input AS input LEFT JOIN opledger_record AS record ON record.id = input.id
     LEFT JOIN opledger_prior AS prior ON prior.id = input.id
 )
-SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", filled.letter AS "opledger$effect",
-  set_config('lock_timeout', (SELECT previous FROM opledger_wait), true) AS "opledger$restored", (filled.stored).*
+SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored).*
 FROM (
   SELECT answer.position, answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS filled;
 
 -- with a natural key
--- name: none
+-- name: opledger_697643f8895921529224f5a9
 -- $1 = "[{\"position\":0,\"id\":\"272bdc3f-7d9f-db14-dd6f-638c84ec35f9\",\"scope\":\"'; DROP TABLE users; --\",\"operation\":\"'; DROP TABLE users; --\",\"key\":\"'; DROP TABLE users; --0\",\"fingerprint\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"retention_ms\":604800000,\"given\":{\"id\":7,\"amount\":424,\"note\":\"'; DROP TABLE users; --\"}},{\"position\":1,\"id\":\"8ee832ab-40a3-7dfe-e642-e1023414d8b4\",\"scope\":\"'; DROP TABLE users; --\",\"operation\":\"'; DROP TABLE users; --\",\"key\":\"'; DROP TABLE users; --1\",\"fingerprint\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"retention_ms\":604800000,\"given\":{\"id\":7,\"amount\":424,\"note\":\"'; DROP TABLE users; --\"}}]"
 -- $2 = "10000"
-WITH opledger_wait AS MATERIALIZED (SELECT current_setting('lock_timeout') AS previous),
+WITH 
 opledger_input AS MATERIALIZED (
   SELECT entry.position, entry.id, entry.scope, entry.operation, entry.key, decode(entry.fingerprint, 'hex') AS fingerprint,
     entry.retention_ms, json_populate_record((SELECT opledger_row FROM "app"."payments" AS opledger_row WHERE false), entry.given) AS given
@@ -75,8 +73,7 @@ opledger_prior AS MATERIALIZED (
 ),
 opledger_todo AS MATERIALIZED (
   SELECT input.* FROM opledger_input AS input
-  WHERE (SELECT set_config('lock_timeout', $2::text, true) FROM opledger_wait WHERE previous IS NOT NULL) IS NOT NULL
-    AND input.id <> ALL (ARRAY(SELECT prior.id FROM opledger_prior AS prior))
+  WHERE (SELECT set_config('lock_timeout', $2::text, true)) IS NOT NULL AND input.id <> ALL (ARRAY(SELECT prior.id FROM opledger_prior AS prior))
 ),
 opledger_fresh AS (
   INSERT INTO "app"."payments" AS target ("id", "amount", "note")
@@ -113,8 +110,7 @@ opledger_answer AS (
   FROM opledger_input AS input LEFT JOIN opledger_record AS record ON record.id = input.id
     LEFT JOIN opledger_prior AS prior ON prior.id = input.id
 )
-SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", filled.letter AS "opledger$effect",
-  set_config('lock_timeout', (SELECT previous FROM opledger_wait), true) AS "opledger$restored", (filled.stored)."id"
+SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored)."id"
 FROM (
   SELECT answer.position, answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "app"."payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0

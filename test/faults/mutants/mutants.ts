@@ -10,6 +10,16 @@ function mutant(name: string, file: string, from: string, to: string): Mutant {
   return { name, edits: [{ file, from, to }] };
 }
 
+/** A fault that shows only where a duplicate is not recalled by a plain read first. */
+function unrecalled(name: string, file: string, from: string, to: string): Mutant {
+  const forgetful = {
+    file: CONTEXT,
+    from: "return !this.context.database.joined && this.context.recent.has(this.operation.id);",
+    to: "return false;",
+  };
+  return { name, edits: [{ file, from, to }, forgetful] };
+}
+
 const ONCE = "src/core/once.ts";
 const CONTEXT = "src/core/context.ts";
 const OPERATION = "src/core/operation.ts";
@@ -30,7 +40,7 @@ const NO_PROOF = {
 export const MUTANTS: readonly Mutant[] = [
   { name: "complete proves nothing", edits: [NO_PROOF] },
   { name: "no constraint trigger", edits: [NO_TRIGGER] },
-  mutant(
+  unrecalled(
     "a bound write does not look for a prior run",
     WRITES,
     "const unclaimed = `NOT EXISTS (SELECT FROM opledger_prior) AND ",
@@ -71,13 +81,25 @@ export const MUTANTS: readonly Mutant[] = [
     `WHEN target.\${version} = \${expected} THEN 'recheck'`,
     "WHEN false THEN 'recheck'",
   ),
-  mutant(
+  unrecalled(
     "once does not compare fingerprints",
     DIALECT,
     "WHEN prior.fingerprint <> $5::bytea THEN 'mismatch'",
     "",
   ),
   mutant(
+    "a recalled result is not compared",
+    DIALECT,
+    "WHEN opledger_ledger.fingerprint <> $2::bytea THEN 'mismatch' WHEN opledger_ledger.state",
+    "WHEN opledger_ledger.state",
+  ),
+  mutant(
+    "a recalled write is not compared",
+    WRITES,
+    "WHEN opledger_ledger.fingerprint <> $2::bytea THEN 'mismatch' ELSE 'replayed' END",
+    "ELSE 'replayed' END",
+  ),
+  unrecalled(
     "bound writes do not compare fingerprints",
     WRITES,
     "WHEN prior.fingerprint <> $5::bytea THEN 'mismatch'",
