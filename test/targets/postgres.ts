@@ -203,7 +203,7 @@ export class PostgresFixture implements Fixture {
       },
       close: () => {
         this.#processes.delete(made);
-        closed ??= pool.end();
+        closed ??= ended(pool);
         return closed;
       },
     };
@@ -252,8 +252,15 @@ export class PostgresFixture implements Fixture {
   async close(): Promise<void> {
     await Promise.all([...this.#begun].map((client) => client.end()));
     await Promise.all([...this.#processes].map((each) => each.close()));
-    await this.#source.end();
-    await this.#admin.end();
+    await ended(this.#source);
+    await ended(this.#admin);
     await this.drop();
   }
+}
+
+/** Ends before the server has seen it, so that the drop of the database may still reach its connections. */
+function ended(source: pg.Pool | pg.Client): Promise<void> {
+  if (source instanceof pg.Pool) source.on("error", () => {});
+  else source.on("error", () => {});
+  return source.end();
 }
