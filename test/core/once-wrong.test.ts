@@ -77,9 +77,8 @@ describe("the work's handle", () => {
   });
 
   it("reads a statement behind many comments in linear time", async () => {
-    const startedAt = performance.now();
-    await letsThrough(`${"/**/".repeat(26)} SELECT 1`);
-    expect(performance.now() - startedAt).toBeLessThan(100);
+    // A pattern that backtracks would not come back from this before the end of time.
+    await letsThrough(`${"/**/".repeat(10_000)} SELECT 1`);
   });
 });
 
@@ -122,10 +121,8 @@ describe("payloads and results", () => {
 
   it("a payload whose form is huge is refused before it is built", () => {
     let payload: unknown = "x".repeat(1_000);
-    for (let level = 0; level < 15; level++) payload = [payload, payload];
-    const startedAt = performance.now();
+    for (let level = 0; level < 60; level++) payload = [payload, payload];
     expect(() => fingerprint(payload)).toThrow(InvalidOperationError);
-    expect(performance.now() - startedAt).toBeLessThan(100);
   });
 });
 
