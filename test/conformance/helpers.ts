@@ -141,6 +141,3 @@ export async function twice<T extends { readonly status: string; readonly value:
   expect(second).toStrictEqual({ ...first, status: "replayed" });
   return { first, second };
 }
-
-/** No speed that anything is held to: what takes this long waits for something that never comes. */
-export const HANGS_MS = 30_000;

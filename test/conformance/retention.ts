@@ -6,7 +6,6 @@ import {
   addEffect,
   count,
   effects,
-  HANGS_MS,
   ledgerRows,
   literal,
   number,
@@ -160,7 +159,7 @@ function sweeping({ test, target }: Cases): void {
       await holder.query(`SELECT 1 FROM ${fixture.ledgerTable} WHERE id = ${id} FOR UPDATE`);
       const startedAt = performance.now();
       expect((await fixture.createLedger().sweep()).removed).toBe(3);
-      expect(performance.now() - startedAt).toBeLessThan(HANGS_MS);
+      expect(performance.now() - startedAt).toBeLessThan(3_000);
       expect(await ledgerRows(fixture, held)).toBe(1);
     } finally {
       await holder.commit();

@@ -7,7 +7,6 @@ import {
   elapsedMs,
   elsewhere,
   gate,
-  HANGS_MS,
   ledgerRows,
   pauseMs,
   ref,
@@ -80,7 +79,7 @@ function inThisProcess({ test }: Cases): void {
       const error = await refused(second, "OPLEDGER_IN_PROGRESS");
       expect(error).toBeInstanceOf(OperationInProgressError);
       expect((error as OperationInProgressError).retryAfterMs).toBeGreaterThan(0);
-      expect(await took).toBeLessThan(HANGS_MS);
+      expect(await took).toBeLessThan(waitMs + 1_000);
       open();
       expect((await first).status).toBe("executed");
       expect((await ledger.once(op, () => "third")).status).toBe("replayed");
@@ -100,17 +99,23 @@ function inAnother({ test }: Cases): void {
         .operation(up)
         .increment({ table: "accounts", where: { id }, by: { balance: 1 } });
       const ledger = fixture.createLedger({ waitMs });
+      const patients: Promise<unknown>[] = [];
       for (const attempt of [
         () => ledger.once(op, () => "mine"),
         () => ledger.operation(up).increment({ table: "accounts", where: { id }, by: { balance: 1 } }),
         () => ledger.operation(ref("row")).update({ table: "accounts", where: { id }, set: { status: "x" } }),
       ]) {
-        const startedAt = performance.now();
+        // Begins before, and waits as long as by default: where it still does when the other is refused, it was the other's
+        // own `waitMs` that ran out. No clock is read: some engines count in seconds, and the machine may be busy.
+        let waiting = true;
+        const patient = elsewhere(fixture, {}, (other) => other.once(op, () => "mine"));
+        patients.push(patient.finally(() => (waiting = false)));
         const error = await refused(attempt(), "OPLEDGER_IN_PROGRESS");
-        expect(performance.now() - startedAt).toBeLessThan(HANGS_MS);
+        expect(waiting).toBe(true);
         expect(error).toMatchObject({ retryable: true });
       }
       await holder.commit();
+      for (const patient of patients) expect(await patient).toMatchObject({ status: "replayed" });
       expect((await ledger.once(op, () => "mine")).status).toBe("replayed");
       expect(Number((await rowOf(fixture, "accounts", id))?.balance)).toBe(101);
     });
@@ -169,7 +174,7 @@ function inAnother({ test }: Cases): void {
         ]) {
           const startedAt = performance.now();
           await refused(attempt(), "OPLEDGER_IN_PROGRESS");
-          expect(performance.now() - startedAt).toBeLessThan(HANGS_MS);
+          expect(performance.now() - startedAt).toBeLessThan(1_700);
         }
       });
     } finally {
@@ -187,7 +192,7 @@ function nested({ test }: Cases): void {
       await tx.query(addEffect(op.key));
       return ledger.once(op, () => "inner");
     });
-    expect(await elapsedMs(outer)).toBeLessThan(HANGS_MS);
+    expect(await elapsedMs(outer)).toBeLessThan(8_000);
     await refused(outer, "OPLEDGER_IN_PROGRESS");
     expect([await effects(fixture, op.key), await ledgerRows(fixture, op)]).toStrictEqual([0, 0]);
   });
