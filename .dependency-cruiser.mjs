@@ -70,6 +70,14 @@ export default {
       to: { path: "^src/cli/" },
     },
     {
+      name: "terminal-only-in-cli",
+      comment:
+        "What talks to a terminal or reads other people's sources is for the command line: an application that writes through the library must not load it.",
+      severity: "error",
+      from: { path: "^src/", pathNot: "^src/cli/" },
+      to: { path: "node_modules/(@clack|cli-progress|commander|diff|oxc-parser|picocolors)/" },
+    },
+    {
       name: "nobody-imports-index",
       comment: "`src/index.ts` is for users; code of our own that imported it would make cycles.",
       severity: "error",

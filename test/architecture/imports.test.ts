@@ -18,7 +18,7 @@ function check(files: Readonly<Record<string, string>>): Promise<Cruised> {
   const manifest = {
     name: "planted",
     type: "module",
-    dependencies: { canonicalize: "*" },
+    dependencies: { canonicalize: "*", commander: "*" },
     devDependencies: { vitest: "*" },
   };
   const all = { "package.json": JSON.stringify(manifest), ...files };
@@ -104,6 +104,14 @@ describe("a planted import is reported by its rule and no other", () => {
     expect(violations.map(({ rule }) => rule)).toEqual(["only-declared-packages"]);
   });
 
+  it("terminal-only-in-cli", async () => {
+    const text = `import { Command } from "commander";\nexport { Command };\n`;
+    const { violations } = await check({ "src/core/a.ts": text, "src/cli/a.ts": text });
+    expect(violations.map(({ rule, from }) => [rule, from])).toEqual([
+      ["terminal-only-in-cli", "src/core/a.ts"],
+    ]);
+  });
+
   it("resolvable", async () => {
     const { violations } = await check({ "src/core/a.ts": values("./missing.js") });
     expect(violations).toEqual([{ rule: "resolvable", from: "src/core/a.ts", to: "./missing.js" }]);
@@ -114,6 +122,7 @@ describe("a planted import is reported by its rule and no other", () => {
       ...FORBIDDEN.map(([rule]) => rule),
       "no-cycles",
       "only-declared-packages",
+      "terminal-only-in-cli",
       "resolvable",
     ]);
     expect([...proven].sort()).toEqual(RULES.map(({ name }) => name).sort());
