@@ -1,8 +1,9 @@
 /**
- * npm run bench [-- --quick] [--json FILE] [--engine postgres] [--strict]
+ * npm run bench [-- --quick] [--json FILE] [--engine postgres] [--flush-ms N] [--strict]
  *
  * Ratios of opledger to what it replaces, all from one run. Progress goes to stderr, the tables to stdout. A missed
- * target is no failure, since the machine may be busy, unless `--strict`.
+ * target is no failure, since the machine may be busy, unless `--strict`. With `--flush-ms`, further rows follow in which each
+ * flush of the server's log was made to take that long, as on a disk that has no cache of its own.
  */
 import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -13,10 +14,12 @@ import { latencies, type Round, ratioOf, throughputs, warmUp } from "./measure.j
 import { startMysqlEngine } from "./mysql.js";
 import {
   CPU_MICROSECONDS_MAX,
+  FLUSH_MS_MAX,
   FULL,
   MANY_CONNECTIONS,
   NETWORK_MS,
   ONCE_ROUND_TRIPS_MAX,
+  onSlowDisk,
   type Pace,
   PLAN,
   QUICK,
@@ -45,8 +48,8 @@ function progress(text: string): void {
   console.error(`${((performance.now() - startedAt) / 1000).toFixed(1).padStart(6)} s  ${text}`);
 }
 
-function setting(connections: number, networkMs: number): string {
-  return `${connections}/${networkMs}`;
+function setting(connections: number, networkMs: number, flushMs: number): string {
+  return `${connections}/${networkMs}/${flushMs}`;
 }
 
 async function using<T>(
@@ -62,14 +65,38 @@ async function using<T>(
   }
 }
 
-async function measureAll(engine: Engine, pace: Pace): Promise<Found> {
+/** The rows of a simulated disk; last of all, since it stays as slow. */
+async function measureSlowDisk(
+  engine: Engine,
+  pace: Pace,
+  flushMs: number,
+  rounds: Map<string, readonly Round[]>,
+): Promise<void> {
+  if (engine.slowFlushes === undefined) {
+    throw new TypeError(`--flush-ms: there is no way to make a flush of ${engine.name} take longer`);
+  }
+  await engine.slowFlushes(flushMs);
+  for (const connections of [1, MANY_CONNECTIONS]) {
+    await using(engine, { connections }, async (subject) => {
+      progress(`${flushMs} ms per flush, simulated; connections: ${connections}`);
+      await warmUp(subject, connections, pace.warmUpMs);
+      const found =
+        connections === 1
+          ? await latencies(subject, pace.network)
+          : await throughputs(subject, connections, pace.throughput);
+      rounds.set(setting(connections, 0, flushMs), found);
+    });
+  }
+}
+
+async function measureAll(engine: Engine, pace: Pace, flushMs: number): Promise<Found> {
   const rounds = new Map<string, readonly Round[]>();
   const measures: Measure[] = [];
   await using(engine, { connections: 1 }, async (subject) => {
     progress("one connection: warm-up");
     await warmUp(subject, 1, pace.warmUpMs);
     progress("one connection: latency");
-    rounds.set(setting(1, 0), await latencies(subject, pace.latency));
+    rounds.set(setting(1, 0, 0), await latencies(subject, pace.latency));
     progress("one connection: CPU of the client");
     measures.push(...(await cpuMeasures(subject, pace)));
   });
@@ -78,7 +105,7 @@ async function measureAll(engine: Engine, pace: Pace): Promise<Found> {
     await warmUp(subject, MANY_CONNECTIONS, pace.warmUpMs);
     progress(`${MANY_CONNECTIONS} connections: throughput`);
     const found = await throughputs(subject, MANY_CONNECTIONS, pace.throughput);
-    rounds.set(setting(MANY_CONNECTIONS, 0), found);
+    rounds.set(setting(MANY_CONNECTIONS, 0, 0), found);
   });
   const { host, port, protocol } = engine;
   const proxy = await startProxyProcess({ host, port }, { delayMs: NETWORK_MS / 2, protocol });
@@ -87,13 +114,14 @@ async function measureAll(engine: Engine, pace: Pace): Promise<Found> {
     await warmUp(subject, 1, pace.warmUpMs);
     const counted = await countRoundTrips(subject, proxy);
     progress(`${NETWORK_MS} ms of network: latency`);
-    rounds.set(setting(1, NETWORK_MS), await latencies(subject, pace.network));
+    rounds.set(setting(1, NETWORK_MS, 0), await latencies(subject, pace.network));
     return counted;
   }).finally(() => proxy.close());
   progress("storage");
   const stored = await using(engine, { connections: 1, accounts: STORAGE_ACCOUNTS }, (subject) =>
     storageCosts(engine, subject, pace.stored),
   );
+  if (flushMs > 0) await measureSlowDisk(engine, pace, flushMs, rounds);
   measures.push(onceMeasure(roundTrips), ...storageMeasures(stored));
   return { rounds, roundTrips, measures };
 }
@@ -137,10 +165,10 @@ function storageMeasures(costs: readonly StorageCost[]): Measure[] {
   ];
 }
 
-async function run(engine: Engine, mode: Report["mode"]): Promise<Report> {
+async function run(engine: Engine, mode: Report["mode"], flushMs: number): Promise<Report> {
   const { name, client, version, durability } = engine;
   progress(`${name} ${version}: ${durability}`);
-  const { rounds, roundTrips, measures } = await measureAll(engine, mode === "quick" ? QUICK : FULL);
+  const { rounds, roundTrips, measures } = await measureAll(engine, mode === "quick" ? QUICK : FULL, flushMs);
   return {
     mode,
     engine: name,
@@ -150,8 +178,8 @@ async function run(engine: Engine, mode: Report["mode"]): Promise<Report> {
     node: process.versions.node,
     cores: availableParallelism(),
     seconds: (performance.now() - startedAt) / 1000,
-    rows: PLAN.map((row) => {
-      const own = rounds.get(setting(row.connections, row.networkMs)) ?? [];
+    rows: [...PLAN, ...(flushMs > 0 ? onSlowDisk(flushMs) : [])].map((row) => {
+      const own = rounds.get(setting(row.connections, row.networkMs, row.flushMs)) ?? [];
       const trips = roundTrips.get(row.name) ?? Number.NaN;
       return reportRow(row, { engine: name, client }, ratioOf(row, own), trips);
     }),
@@ -162,6 +190,7 @@ async function run(engine: Engine, mode: Report["mode"]): Promise<Report> {
 const { values } = parseArgs({
   options: {
     engine: { type: "string", default: "postgres" },
+    "flush-ms": { type: "string", default: "0" },
     json: { type: "string" },
     quick: { type: "boolean", default: false },
     strict: { type: "boolean", default: false },
@@ -169,10 +198,13 @@ const { values } = parseArgs({
 });
 const start = ENGINES[values.engine];
 if (start === undefined) throw new TypeError(`--engine must be one of ${Object.keys(ENGINES).join(", ")}`);
+const flushMs = Number(values["flush-ms"]);
+if (!(flushMs >= 0 && flushMs <= FLUSH_MS_MAX))
+  throw new TypeError(`--flush-ms must be from 0 to ${FLUSH_MS_MAX}`);
 progress(`starting ${values.engine}`);
 const engine = await start();
 try {
-  const report = await run(engine, values.quick ? "quick" : "full");
+  const report = await run(engine, values.quick ? "quick" : "full", flushMs);
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
   console.log(markdown(report));
   if (values.strict && missed(report).length > 0) process.exitCode = 1;

@@ -17,6 +17,8 @@ export interface PlannedRow {
   readonly baseline: CallName;
   readonly connections: number;
   readonly networkMs: number;
+  /** Milliseconds that a flush was made to take; 0 where it takes what this machine's disk takes. */
+  readonly flushMs: number;
   readonly metric: Metric;
   readonly target?: Target;
 }
@@ -30,6 +32,8 @@ const BOUND = [
 
 export const MANY_CONNECTIONS = 16;
 export const NETWORK_MS = 1;
+/** The longest that PostgreSQL lets a commit be delayed. */
+export const FLUSH_MS_MAX = 100;
 
 type Pairing = readonly [name: CallName, baseline: CallName, target?: Target];
 
@@ -39,6 +43,7 @@ function rows(connections: number, networkMs: number, pairings: readonly Pairing
     baseline,
     connections,
     networkMs,
+    flushMs: 0,
     // A batch is judged by what one of its operations takes, however many calls run at a time.
     metric: connections > 1 || name === "batch-100" ? "throughput" : "p50",
     ...(target !== undefined && { target }),
@@ -88,6 +93,17 @@ export const PLAN: readonly PlannedRow[] = [
     BATCH,
   ]),
 ];
+
+/**
+ * The rows without a network once more, on a disk whose flush takes `flushMs`. They have no targets: the disk is simulated,
+ * and with a flush that takes long enough any ratio comes near to one flush against another.
+ */
+export function onSlowDisk(flushMs: number): PlannedRow[] {
+  return PLAN.filter(({ networkMs }) => networkMs === 0).map(({ target: _, ...row }) => ({
+    ...row,
+    flushMs,
+  }));
+}
 
 export const CPU_PAIRS: readonly (readonly [CallName, CallName])[] = BOUND;
 export const CPU_MICROSECONDS_MAX = 60;

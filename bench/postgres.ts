@@ -67,6 +67,15 @@ export async function startPostgresEngine(): Promise<Engine> {
       await subject.prepare();
       return subject;
     },
+    /**
+     * The one who flushes first waits, and whoever commits meanwhile is flushed along, as on a disk that takes that long.
+     *
+     * @see https://www.postgresql.org/docs/current/runtime-config-wal.html#GUC-COMMIT-DELAY
+     */
+    async slowFlushes(ms) {
+      await admin.query(`ALTER DATABASE ${database} SET commit_siblings = 0`);
+      await admin.query(`ALTER DATABASE ${database} SET commit_delay = ${Math.round(ms * 1000)}`);
+    },
     ...storage(admin),
     async close() {
       await admin.end();

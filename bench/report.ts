@@ -7,6 +7,8 @@ export interface ReportRow {
   readonly client: string;
   readonly connections: number;
   readonly networkMs: number;
+  /** Milliseconds that a flush was made to take; 0 for a row measured on this machine's disk as it is. */
+  readonly flushMs: number;
   readonly baseline: string;
   readonly ratio: number;
   readonly low: number;
@@ -51,12 +53,13 @@ export function reportRow(
   ratio: Spread,
   roundTrips: number,
 ): ReportRow {
-  const { name, connections, networkMs, baseline, metric, target = null } = row;
+  const { name, connections, networkMs, flushMs, baseline, metric, target = null } = row;
   return {
     name,
     ...place,
     connections,
     networkMs,
+    flushMs,
     baseline,
     ratio: rounded(ratio.median),
     low: rounded(ratio.low),
@@ -105,15 +108,29 @@ ${report.mode} run of ${Math.round(report.seconds)} s on ${report.cores} cores, 
 Ratios only, of two things measured in the same rounds; the spread is the 10th to the 90th percentile of the rounds.
 \`p50\`: median latency divided by the baseline's, lower is better. \`throughput\`: operations per second divided by the
 baseline's, higher is better; a batch counts as 100 operations. \`bare-update\` against itself is what noise alone does.
-Round trips are per call, counted on the wire.
+Round trips are per call, counted on the wire. Where \`flush\` names a time, the disk is simulated: the server was told to
+spend that long on each flush, which concurrent commits share as they share a real one.
 
 ${table(
-  ["name", "baseline", "conn.", "network", "metric", "ratio", "spread", "round trips", "target", "met"],
+  [
+    "name",
+    "baseline",
+    "conn.",
+    "network",
+    "flush",
+    "metric",
+    "ratio",
+    "spread",
+    "round trips",
+    "target",
+    "met",
+  ],
   report.rows.map((row) => [
     row.name,
     row.baseline,
     String(row.connections),
     `${row.networkMs} ms`,
+    row.flushMs === 0 ? "" : `${row.flushMs} ms, simulated`,
     row.metric,
     shown(row.ratio),
     `${shown(row.low)}–${shown(row.high)}`,

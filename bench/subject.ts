@@ -73,6 +73,11 @@ export interface Engine {
   readonly port: number;
   readonly protocol: "postgres" | "mysql";
   open(options: OpenOptions): Promise<Subject>;
+  /**
+   * Makes each flush of the log take this many milliseconds longer, for connections opened from now on; absent where the
+   * engine has no way to.
+   */
+  slowFlushes?(ms: number): Promise<void>;
   /** Writes dirty pages out, so that no checkpoint falls into what is measured next. */
   checkpoint(): Promise<void>;
   /** Bytes of redo log written since the server exists. */

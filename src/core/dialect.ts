@@ -13,11 +13,16 @@ export interface WaitOptions {
   readonly waitMs: number;
 }
 
-export interface WriteOptions extends WaitOptions {
+export interface BatchOptions extends WaitOptions {
   /** Columns whose values are stored, and returned, as null. */
   readonly redact: readonly string[];
   /** The transaction is the caller's, and must be left with the settings it had. */
   readonly joined: boolean;
+}
+
+export interface WriteOptions extends BatchOptions {
+  /** The first time that this call asks: the dialect may leave open what few writes come to. */
+  readonly first: boolean;
 }
 
 /** How the ledger answers an attempt to claim an operation. */
@@ -36,7 +41,9 @@ export type Claim =
 export type WriteAnswer =
   | { readonly status: "executed" | "replayed"; readonly effect: Effect; readonly row: Row }
   | { readonly status: "version-conflict"; readonly actual: number | bigint | null }
-  | { readonly status: "mismatch" | "not-found" | "expired" | "recheck" };
+  | { readonly status: "mismatch" | "not-found" | "expired" | "recheck" }
+  /** A statement that was the call's first wrote nothing and found nothing; ask by one that can say why. */
+  | { readonly status: "open" };
 
 export interface LedgerRecord {
   readonly id: string;
@@ -92,7 +99,7 @@ export interface OneStatementDialect extends CommonDialect {
   /** Reads the row of a bound write that is likely to be there; answers as `write` does, or with no row. */
   recallWrite(operation: ClaimedOperation, write: Write): Statement;
   /** One statement for many writes of one shape, in the order of `entries`, whose operations are distinct. */
-  writeMany(entries: readonly BatchEntry[], options: WriteOptions): Statement;
+  writeMany(entries: readonly BatchEntry[], options: BatchOptions): Statement;
   readWriteMany(result: ResultSet, count: number): readonly WriteAnswer[];
 }
 

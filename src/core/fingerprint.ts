@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import canonicalize from "canonicalize";
 import { InvalidOperationError, type OperationSummary } from "./errors.js";
+import { plainForm } from "./plain-form.js";
 import { OversizeError, toTagged, UnencodableError } from "./tagged.js";
 
 /** A payload whose form is larger is refused: hashing it would stall every other request of the process. */
@@ -31,7 +32,8 @@ export function fingerprint(
 
 /** The text that {@link fingerprint} hashes; for tests and for other languages that must agree. */
 export function canonicalForm(payload: unknown, operation?: OperationSummary): string {
-  let text: string | undefined;
+  let text = plainForm(payload);
+  if (text !== undefined) return text;
   try {
     text = canonicalize(toTagged(payload, { collections: true, charactersMax: PAYLOAD_BYTES_MAX }));
   } catch (error) {

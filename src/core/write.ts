@@ -39,11 +39,11 @@ export async function runWrite<Tx, R>(
     const recalled = await recall(call, write);
     if (recalled !== undefined) return recalled;
     for (let round = 1; round <= WRITE_ROUNDS_MAX; round++) {
-      const read = await ask();
+      const read = await ask(round === 1 && call.attempts === 1);
       if (read.status === "expired")
         await database.run(dialect.forget(operation, { waitMs }), waitMs + responseMs);
       else if (read.status === "recheck") call.emit("waited");
-      else return read;
+      else if (read.status !== "open") return read;
     }
     throw undecided(call, write);
   });
@@ -61,14 +61,14 @@ async function recall<Tx>(call: Call<Tx>, write: Write): Promise<WriteAnswer | u
 }
 
 /** One attempt, in one statement where the dialect can, and in a transaction of several where it cannot. */
-function asker<Tx>(call: Call<Tx>, write: Write): () => Promise<WriteAnswer> {
+function asker<Tx>(call: Call<Tx>, write: Write): (first: boolean) => Promise<WriteAnswer> {
   const { database, dialect, waitMs, responseMs, codec } = call.context;
   if (!dialect.singleStatementWrites) {
     const { attempts } = call;
     return () => writeInTransaction(call, dialect, write, call.attempts > attempts + 1);
   }
-  const options = { waitMs, redact: [...codec.redact], joined: database.joined };
-  return async () => {
+  return async (first) => {
+    const options = { waitMs, redact: [...codec.redact], joined: database.joined, first };
     const statement = dialect.write(call.operation, write, options);
     return dialect.readWrite(await database.run(statement, waitMs + responseMs));
   };

@@ -14,8 +14,10 @@ import { claimed, dialect, shown } from "./support/dialect.js";
 /** Values, keys and texts that would show, and bite, in any SQL that they were pasted into. */
 const EVIL = "'; DROP TABLE users; --";
 const operation = claimed({ scope: `scope${EVIL}`, operation: `operation${EVIL}`, key: `key${EVIL}` });
-const PLAIN: WriteOptions = { waitMs: 10_000, redact: [], joined: false };
-const REDACTING: WriteOptions = { waitMs: 0, redact: [`pin${EVIL}`], joined: true };
+const PLAIN: WriteOptions = { waitMs: 10_000, redact: [], joined: false, first: false };
+const REDACTING: WriteOptions = { waitMs: 0, redact: [`pin${EVIL}`], joined: true, first: false };
+
+const FIRST: WriteOptions = { ...PLAIN, first: true };
 
 const insert = insertWrite({ into: "payments", values: { id: 7, amount: 424n, note: EVIL } });
 const keyed = insertWrite({
@@ -57,16 +59,27 @@ const STATEMENTS: Readonly<Record<string, readonly (readonly [title: string, sta
     write("a row of defaults", insertWrite({ into: "events", values: {} })),
     write("with a natural key, some columns back", keyed),
     write("with columns to redact", insert, REDACTING),
+    write("brief", insert, FIRST),
   ],
-  upsert: [write("all but the key", upsert), write("with columns to redact", upsert, REDACTING)],
+  upsert: [
+    write("all but the key", upsert),
+    write("with columns to redact", upsert, REDACTING),
+    write("brief", upsert, FIRST),
+  ],
   update: [
     write("set", updateWrite({ table: "accounts", where, set: { status: EVIL } })),
     write(
       "compare-and-set",
       updateWrite({ table: "accounts", where, set: { status: EVIL }, version: 3, versionColumn: "revision" }),
     ),
+    write("brief", updateWrite({ table: "accounts", where, set: { status: EVIL }, version: 3 }), FIRST),
   ],
-  increment: [write("increment", increment), write("with columns to redact", increment, REDACTING)],
+  increment: [
+    write("increment", increment),
+    write("with columns to redact", increment, REDACTING),
+    write("brief", increment, FIRST),
+    write("brief, with columns to redact", increment, { ...FIRST, redact: REDACTING.redact }),
+  ],
   delete: [write("delete", deleteWrite({ from: "carts", where, returning: ["id"] }))],
   "insert-many": [
     ["without a natural key", dialect.writeMany(many(insert, insert), PLAIN)],

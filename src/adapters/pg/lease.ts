@@ -96,9 +96,18 @@ async function locked(mutex: Mutex, waitMs: number): Promise<() => void> {
   throw new Unavailable(`the client was busy with another operation for ${waitMs} ms`);
 }
 
-/** A pool without a timeout of its own would wait for ever. */
+/** A pool without a timeout of its own would wait for ever; but a connection that is idle it hands over at once. */
 async function connect(pool: PgPoolLike, acquireMs: number): Promise<PgPoolClientLike> {
   const connecting = pool.connect();
+  const atOnce = pool.idleCount > 0 && pool.idleCount >= pool.waitingCount;
+  try {
+    return await (atOnce ? connecting : inTime(connecting, acquireMs));
+  } catch (error) {
+    throw new Unavailable("no connection", { cause: error });
+  }
+}
+
+async function inTime(connecting: Promise<PgPoolClientLike>, acquireMs: number): Promise<PgPoolClientLike> {
   let late = false;
   let timer: NodeJS.Timeout | undefined;
   const expiry = new Promise<never>((_, reject) => {
@@ -107,13 +116,11 @@ async function connect(pool: PgPoolLike, acquireMs: number): Promise<PgPoolClien
       reject(new Error(`no connection within ${acquireMs} ms`));
     }, acquireMs);
   });
-  // One that is idle will be handed over at once, and the race saved.
-  const atOnce = pool.idleCount >= pool.waitingCount && pool.idleCount > 0;
   try {
-    return await (atOnce ? connecting : Promise.race([connecting, expiry]));
+    return await Promise.race([connecting, expiry]);
   } catch (error) {
     if (late) connecting.then((client) => client.release()).catch(() => {});
-    throw new Unavailable("no connection", { cause: error });
+    throw error;
   } finally {
     clearTimeout(timer);
   }

@@ -1,18 +1,20 @@
 import { EFFECT_LETTER } from "../../core/codec.js";
 import type {
+  BatchOptions,
   Claim,
   ClaimedOperation,
   LedgerRecord,
   OneStatementDialect,
   WaitOptions,
   WriteAnswer,
-  WriteOptions,
 } from "../../core/dialect.js";
 import type { ResultSet, Row, Statement } from "../../core/executor.js";
 import type { Effect } from "../../core/outcome.js";
 import { batchJson, batchShape, batchSql } from "./batch.js";
+import { briefSql, hasBriefForm } from "./brief.js";
+import { joinedNames, type ShapeOptions, shapeOf } from "./shape.js";
 import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes } from "./sql.js";
-import { recallSql, type ShapeOptions, shapeOf, writeSql, writeValues } from "./writes.js";
+import { recallSql, writeSql, writeValues } from "./writes.js";
 
 export interface PostgresDialectOptions {
   readonly schema: string;
@@ -39,13 +41,18 @@ export function postgresDialect({ schema, table }: PostgresDialectOptions): OneS
     markWork: { sql: "SAVEPOINT opledger_work", values: [] },
     undoWork: { sql: "ROLLBACK TO SAVEPOINT opledger_work", values: [] },
     write: (operation, write, options) => {
-      const shape = shapeOptions(options);
-      const sql = shapes.get(shapeOf(write, shape), () => writeSql(ledger, write, shape));
+      const shape = {
+        ...shapeOptions(options),
+        brief: options.first && !options.joined && hasBriefForm(write),
+      };
+      const build = shape.brief ? briefSql : writeSql;
+      const sql = shapes.get(shapeOf(write, shape), () => build(ledger, write, shape));
       return bind(sql, [...claimValues(operation, options), ...redacted(options), ...writeValues(write)]);
     },
     recall: ({ id, fingerprint }) => bind(fixed.recall, [id, fingerprint]),
     recallWrite: ({ id, fingerprint }, write) => {
-      const shape = JSON.stringify(["recall", write.table, write.returning ?? null]);
+      const returning = write.returning === undefined ? "*" : joinedNames(write.returning);
+      const shape = `recall ${joinedNames(write.table)}${returning}`;
       return bind(
         shapes.get(shape, () => recallSql(ledger, write)),
         [id, fingerprint],
@@ -65,11 +72,11 @@ export function postgresDialect({ schema, table }: PostgresDialectOptions): OneS
   };
 }
 
-function shapeOptions({ redact, joined }: WriteOptions): ShapeOptions {
-  return { redact: redact.length > 0, joined };
+function shapeOptions({ redact, joined }: BatchOptions): ShapeOptions {
+  return { redact: redact.length > 0, joined, brief: false };
 }
 
-function redacted({ redact }: WriteOptions): unknown[] {
+function redacted({ redact }: BatchOptions): unknown[] {
   return redact.length > 0 ? [redact] : [];
 }
 
@@ -176,7 +183,7 @@ function readClaim({ rows: [row] }: ResultSet): Claim {
 }
 
 function readAnswer(answer: Row | undefined): WriteAnswer {
-  if (answer === undefined) return { status: "recheck" };
+  if (answer === undefined) return { status: "open" };
   const { opledger$status: said, opledger$effect: letter, opledger$restored: _, ...row } = answer;
   const [status, actual] = String(said).split(" ");
   switch (status) {

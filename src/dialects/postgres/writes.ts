@@ -1,5 +1,6 @@
 import { EFFECT_LETTER, FORMAT, RESULT_BYTES_MAX } from "../../core/codec.js";
 import type { Entries, Write } from "../../core/writes.js";
+import type { ShapeOptions } from "./shape.js";
 import { MARKER, Parameters, quote, quotePath } from "./sql.js";
 
 /** The placeholders that every bound write starts with, $1 to $7, and $8 where there is something to redact. */
@@ -29,22 +30,14 @@ interface Parts {
 export function writeSql(ledger: string, write: Write, options: ShapeOptions): string {
   const table = quotePath(write.table);
   const { effect, letter, otherwise, miss } = partsOf(write, table, options);
-  const columns =
-    write.returning?.map((column) => `(opledger_filled.stored).${quote(column)}`).join(", ") ??
-    "(opledger_filled.stored).*";
   const recorded = `(SELECT ${rowBytes(letter, "opledger_effect", options)} FROM opledger_effect)`;
   return `
-WITH opledger_prior AS (
-  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
-  FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
-),${options.joined ? PREVIOUS_WAIT : ""}
+WITH ${priorOf(ledger)},${options.joined ? PREVIOUS_WAIT : ""}
 opledger_effect AS (
   ${effect}
 ),
 opledger_record AS (
-  INSERT INTO ${ledger} (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
-  SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, done.result, clock_timestamp(),
-    clock_timestamp() + $7::float8 * interval '1 millisecond'
+  ${recording(ledger, "done.result")}
   FROM (SELECT ${otherwise === undefined ? recorded : `coalesce(${recorded}, ${otherwise})`} AS result OFFSET 0) AS done
   WHERE NOT EXISTS (SELECT FROM opledger_prior) AND CASE WHEN octet_length(done.result) <= ${RESULT_BYTES_MAX} THEN true
     WHEN done.result IS NULL THEN false ELSE CAST('${MARKER.resultTooLarge} ' || octet_length(done.result) AS boolean) END
@@ -52,12 +45,11 @@ opledger_record AS (
 ),
 opledger_answer AS (
   SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN (${miss})
-      WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result
-      WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+      ${PRIOR_STATUS} AS status,
+    CASE WHEN prior.fingerprint IS NULL THEN record.result ${PRIOR_RESULT} AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", ${columns}${
+SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", ${filledColumns(write)}${
     options.joined ? `,\n  ${RESTORED_WAIT}` : ""
   }
 FROM (
@@ -66,27 +58,46 @@ FROM (
 ) AS opledger_filled`;
 }
 
+/** The CTE of an earlier run of the operation. */
+export function priorOf(ledger: string): string {
+  return `opledger_prior AS (
+  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
+)`;
+}
+
+/** What an earlier run answers, as the rest of a CASE. */
+export const PRIOR_STATUS: string =
+  "WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END";
+export const PRIOR_RESULT: string =
+  "WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END";
+
+/** The insertion of the ledger row, up to its FROM. */
+export function recording(ledger: string, result: string): string {
+  return `INSERT INTO ${ledger} (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
+  SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, ${result}, clock_timestamp(),
+    clock_timestamp() + $7::float8 * interval '1 millisecond'`;
+}
+
+/** The columns of the answer's row, out of the subquery `opledger_filled`. */
+export function filledColumns({ returning }: Write): string {
+  return (
+    returning?.map((column) => `(opledger_filled.stored).${quote(column)}`).join(", ") ??
+    "(opledger_filled.stored).*"
+  );
+}
+
 /** The read that replays a write; answers in the columns of {@link writeSql}. */
 export function recallSql(ledger: string, write: Write): string {
-  const columns =
-    write.returning?.map((column) => `(filled.stored).${quote(column)}`).join(", ") ?? "(filled.stored).*";
   return `
-SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", ${columns}
+SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", ${filledColumns(write)}
 FROM (
   SELECT CASE WHEN opledger_ledger.expires_at <= clock_timestamp() THEN 'expired'
       WHEN opledger_ledger.fingerprint <> $2::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
     chr(get_byte(opledger_ledger.result, 1)) AS letter,
     CASE WHEN opledger_ledger.fingerprint = $2::bytea THEN ${storedRow(quotePath(write.table), "opledger_ledger.result")} END AS stored
   FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid OFFSET 0
-) AS filled`;
-}
-
-/** What two writes must share, beside their columns, to share their SQL. */
-export interface ShapeOptions {
-  /** Something is to be redacted. */
-  readonly redact: boolean;
-  /** The transaction is the caller's, who gets its lock timeout back. */
-  readonly joined: boolean;
+) AS opledger_filled`;
 }
 
 /** The row of a table that stored bytes hold; NULL where they hold none. */
@@ -119,30 +130,7 @@ export function writeValues(write: Write): unknown[] {
   }
 }
 
-/** What two writes must share to share their SQL. */
-export function shapeOf(write: Write, options: ShapeOptions): string {
-  const { verb, table, returning } = write;
-  const common = [verb, table, returning ?? null, options.redact, options.joined];
-  switch (write.verb) {
-    case "insert":
-      return JSON.stringify([...common, columnsOf(write.values), write.conflict]);
-    case "upsert":
-      return JSON.stringify([...common, columnsOf(write.values), write.conflict, write.update]);
-    case "update":
-      return JSON.stringify([
-        ...common,
-        columnsOf(write.set),
-        whereShape(write.where),
-        write.version?.column ?? null,
-      ]);
-    case "increment":
-      return JSON.stringify([...common, columnsOf(write.by), whereShape(write.where)]);
-    case "delete":
-      return JSON.stringify([...common, whereShape(write.where)]);
-  }
-}
-
-function partsOf(write: Write, table: string, options: ShapeOptions): Parts {
+export function partsOf(write: Write, table: string, options: ShapeOptions): Parts {
   const parameters = new Parameters(COMMON_VALUES + (options.redact ? 2 : 1));
   const returned = returnedColumns(write, "target");
   const unclaimed = `NOT EXISTS (SELECT FROM opledger_prior) AND ${bounded("$6", options)}`;
@@ -310,14 +298,6 @@ function equals(alias: string, where: Entries, parameters: Parameters): string {
 
 function bound(where: Entries): Entries {
   return where.filter(([, value]) => value !== null);
-}
-
-function whereShape(where: Entries): unknown {
-  return where.map(([column, value]) => [column, value === null]);
-}
-
-function columnsOf(entries: Entries): readonly string[] {
-  return entries.map(([column]) => column);
 }
 
 function values(entries: Entries): unknown[] {

@@ -1,5 +1,5 @@
 -- all columns back
--- name: opledger_9d0995daa52a2b23b17a069c
+-- name: opledger_e384de539acceefe16c6d2f7
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -30,8 +30,7 @@ opledger_record AS (
 opledger_answer AS (
   SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
       WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result
-      WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+    CASE WHEN prior.fingerprint IS NULL THEN record.result WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
 SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
@@ -41,7 +40,7 @@ FROM (
 ) AS opledger_filled;
 
 -- a row of defaults
--- name: opledger_f6ffecada6c50a4113d15b53
+-- name: opledger_8b1f64a131b6d2a2a99528f0
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -69,8 +68,7 @@ opledger_record AS (
 opledger_answer AS (
   SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
       WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result
-      WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+    CASE WHEN prior.fingerprint IS NULL THEN record.result WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
 SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
@@ -80,7 +78,7 @@ FROM (
 ) AS opledger_filled;
 
 -- with a natural key, some columns back
--- name: opledger_ca1fe1f057fce9d6ab092426
+-- name: opledger_a92f95a213f7c329de2d71f0
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -113,8 +111,7 @@ opledger_record AS (
 opledger_answer AS (
   SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
       WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result
-      WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+    CASE WHEN prior.fingerprint IS NULL THEN record.result WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
 SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored)."id"
@@ -124,7 +121,7 @@ FROM (
 ) AS opledger_filled;
 
 -- with columns to redact
--- name: opledger_bf904496146d5f2661eb0d93
+-- name: opledger_9ae44b599e10fc168f6dc8cd
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -157,8 +154,7 @@ opledger_record AS (
 opledger_answer AS (
   SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
       WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result
-      WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+    CASE WHEN prior.fingerprint IS NULL THEN record.result WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
 SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*,
@@ -166,4 +162,43 @@ SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "o
 FROM (
   SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
+) AS opledger_filled;
+
+-- brief
+-- name: opledger_959a03dab59e87a8371351f4
+-- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
+-- $2 = "scope'; DROP TABLE users; --"
+-- $3 = "operation'; DROP TABLE users; --"
+-- $4 = "key'; DROP TABLE users; --"
+-- $5 = \xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+-- $6 = "10000"
+-- $7 = 604800000
+-- $8 = 7
+-- $9 = 424n
+-- $10 = "'; DROP TABLE users; --"
+WITH opledger_prior AS (
+  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
+),
+opledger_effect AS (
+  INSERT INTO "payments" AS target ("id", "amount", "note") SELECT $8, $9, $10 WHERE NOT EXISTS (SELECT FROM opledger_prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL
+  RETURNING target.*
+),
+opledger_record AS (
+  INSERT INTO "public"."opledger_operations" (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
+  SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, convert_to(chr(2) || 'i' || row_to_json(opledger_effect)::text, 'UTF8'), clock_timestamp(),
+    clock_timestamp() + $7::float8 * interval '1 millisecond'
+  FROM opledger_effect
+  RETURNING result
+)
+SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
+FROM (
+  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  FROM (
+    SELECT 'executed' AS status, CASE WHEN octet_length(record.result) <= 1048576 THEN record.result
+      ELSE convert_to(CAST('opledger:result-too-large ' || octet_length(record.result) AS boolean)::text, 'UTF8') END AS result
+    FROM opledger_record AS record
+    UNION ALL
+    SELECT CASE WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END, CASE WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END FROM opledger_prior AS prior
+  ) AS answer OFFSET 0
 ) AS opledger_filled;

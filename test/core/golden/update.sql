@@ -1,5 +1,5 @@
 -- set
--- name: opledger_ce90c3b1c4eeecf65c0f07d9
+-- name: opledger_dc7d936a3f7102700e59d698
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -29,8 +29,7 @@ opledger_record AS (
 opledger_answer AS (
   SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN (CASE WHEN EXISTS (SELECT FROM "accounts" AS target WHERE target."id" = $9 AND target."closed_at" IS NULL) THEN 'recheck' ELSE 'not-found' END)
       WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result
-      WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+    CASE WHEN prior.fingerprint IS NULL THEN record.result WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
 SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
@@ -40,7 +39,7 @@ FROM (
 ) AS opledger_filled;
 
 -- compare-and-set
--- name: opledger_63becb1c9820492a82186db4
+-- name: opledger_e7d463a6948924ae13343c7f
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -73,12 +72,50 @@ opledger_answer AS (
         (SELECT CASE WHEN target."revision" = $10 THEN 'recheck' ELSE 'version-conflict ' || coalesce(target."revision"::text, '') END
          FROM "accounts" AS target WHERE target."id" = $9 AND target."closed_at" IS NULL), 'not-found'))
       WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result
-      WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+    CASE WHEN prior.fingerprint IS NULL THEN record.result WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
 SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
 FROM (
   SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
+) AS opledger_filled;
+
+-- brief
+-- name: opledger_216cc76de91c1488ea44dae9
+-- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
+-- $2 = "scope'; DROP TABLE users; --"
+-- $3 = "operation'; DROP TABLE users; --"
+-- $4 = "key'; DROP TABLE users; --"
+-- $5 = \xe3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+-- $6 = "10000"
+-- $7 = 604800000
+-- $8 = "'; DROP TABLE users; --"
+-- $9 = "'; DROP TABLE users; --"
+-- $10 = 3
+WITH opledger_prior AS (
+  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
+),
+opledger_effect AS (
+  UPDATE "accounts" AS target SET "status" = $8, "version" = target."version" + 1
+  WHERE target."id" = $9 AND target."closed_at" IS NULL AND target."version" = $10 AND NOT EXISTS (SELECT FROM opledger_prior) AND (SELECT set_config('lock_timeout', $6::text, true)) IS NOT NULL RETURNING target.*
+),
+opledger_record AS (
+  INSERT INTO "public"."opledger_operations" (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
+  SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, convert_to(chr(2) || 'u' || row_to_json(opledger_effect)::text, 'UTF8'), clock_timestamp(),
+    clock_timestamp() + $7::float8 * interval '1 millisecond'
+  FROM opledger_effect
+  RETURNING result
+)
+SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
+FROM (
+  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  FROM (
+    SELECT 'executed' AS status, CASE WHEN octet_length(record.result) <= 1048576 THEN record.result
+      ELSE convert_to(CAST('opledger:result-too-large ' || octet_length(record.result) AS boolean)::text, 'UTF8') END AS result
+    FROM opledger_record AS record
+    UNION ALL
+    SELECT CASE WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END, CASE WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END FROM opledger_prior AS prior
+  ) AS answer OFFSET 0
 ) AS opledger_filled;
