@@ -27,7 +27,8 @@ export function fingerprint(
 ): Buffer {
   const prefix = write === undefined ? "" : `{"$write":${JSON.stringify([write.verb, write.table])}}`;
   const form = payload === undefined ? "" : canonicalForm(payload, operation);
-  return hash("sha256", prefix + form, "buffer");
+  // By way of text, since node makes that faster than bytes of its own.
+  return Buffer.from(hash("sha256", prefix + form, "hex"), "hex");
 }
 
 /** The text that {@link fingerprint} hashes; for tests and for other languages that must agree. */

@@ -7,19 +7,18 @@ const RECENT_MAX = 10_000;
  * as any other.
  */
 export class Recent {
-  readonly #ids = new Set<string>();
+  #ids = new Set<string>();
+  /** The generation before, forgotten as a whole: to look for the oldest of one large set takes long. */
+  #older: ReadonlySet<string> = new Set();
 
   has(id: string): boolean {
-    return this.#ids.has(id);
+    return this.#ids.has(id) || this.#older.has(id);
   }
 
   add(id: string): void {
-    if (this.#ids.has(id)) return;
-    if (this.#ids.size >= RECENT_MAX) {
-      for (const oldest of this.#ids) {
-        this.#ids.delete(oldest);
-        break;
-      }
+    if (this.#ids.size >= RECENT_MAX / 2) {
+      this.#older = this.#ids;
+      this.#ids = new Set();
     }
     this.#ids.add(id);
   }

@@ -3,6 +3,7 @@ import type {
   Database,
   Executor,
   Failure,
+  IsolationLevel,
   ResultSet,
   Statement,
   TransactionPlan,
@@ -61,11 +62,9 @@ export class PgDatabase implements Database<PgTransaction> {
     const lease = await this.#leases.take();
     let broken = true;
     try {
-      const level =
-        plan.isolationLevel === undefined ? "" : ` ISOLATION LEVEL ${plan.isolationLevel.toUpperCase()}`;
       const value = await transact(lease.client, this.#sender, plan, {
-        begin: statement(`BEGIN${level}`),
-        commit: statement("COMMIT"),
+        begin: BEGIN[plan.isolationLevel ?? "default"],
+        commit: COMMIT,
         lost: CommitLost,
       });
       broken = false;
@@ -152,6 +151,13 @@ export class JoinedPgDatabase implements Database<PgTransaction> {
   }
 }
 
+const BEGIN: Readonly<Record<IsolationLevel | "default", Statement>> = {
+  default: statement("BEGIN"),
+  "read committed": statement("BEGIN ISOLATION LEVEL READ COMMITTED"),
+  "repeatable read": statement("BEGIN ISOLATION LEVEL REPEATABLE READ"),
+  serializable: statement("BEGIN ISOLATION LEVEL SERIALIZABLE"),
+};
+const COMMIT = statement("COMMIT");
 const SAVEPOINT = statement("SAVEPOINT opledger");
 const RELEASE = statement("RELEASE SAVEPOINT opledger");
 const UNDO = statement("ROLLBACK TO SAVEPOINT opledger");

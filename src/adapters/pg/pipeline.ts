@@ -33,7 +33,8 @@ async function oneByOne(client: PgClientLike, configs: readonly PgQueryConfig[])
 
 /** pg's own query, of which the batch uses only what the client itself calls. */
 interface PgQuery {
-  readonly name?: string;
+  name?: string | undefined;
+  queryMode?: string;
   readonly text: string;
   requiresPreparation?(): boolean;
   submit(connection: PgConnection): Error | null;
@@ -46,7 +47,7 @@ interface PgQuery {
 }
 
 type PgQueryClass = new (
-  config: object,
+  config: object | string,
   values: unknown,
   callback: (error: Error | null, result: PgResult) => void,
 ) => PgQuery;
@@ -75,10 +76,13 @@ export function guard(submittable: Submittable, objection: () => Error | undefin
   submittable.submit = (connection) => objection() ?? submit(connection);
 }
 
-/** pg's own query object for a configuration, and the promise of its result; undefined where the client has none. */
+/**
+ * pg's own query object for a text or a configuration, by the extended protocol, and the promise of its result; undefined
+ * where the client has none.
+ */
 export function queryObject(
   client: PgClientLike,
-  config: object,
+  config: object | string,
   values: unknown,
 ): { readonly query: Submittable; readonly result: Promise<PgResult> } | undefined {
   const Query = queryClass(client);
@@ -87,6 +91,7 @@ export function queryObject(
   const query = new Query(config, values, (error, result) =>
     error === null ? resolve(result) : reject(error),
   );
+  query.queryMode = "extended";
   return { query, result: promise };
 }
 
@@ -121,7 +126,8 @@ const extended = new WeakMap<PgQueryClass, boolean>();
 function speaksExtended(Query: PgQueryClass): boolean {
   const known = extended.get(Query);
   if (known !== undefined) return known;
-  const probe = new Query({ text: "BEGIN", queryMode: "extended" }, undefined, () => {});
+  const probe = new Query("BEGIN", undefined, () => {});
+  probe.queryMode = "extended";
   const speaks =
     typeof probe.submit === "function" &&
     typeof probe.handleReadyForQuery === "function" &&
@@ -139,6 +145,36 @@ function batched(
     const submit = client.query as unknown as (this: PgClientLike, batch: Batch) => void;
     submit.call(client, new Batch(client, Query, configs, resolve, reject));
   });
+}
+
+/** Takes a connection's place while queries write their messages: it keeps them, and lets no Sync through. */
+interface Outbox {
+  readonly connection: PgConnection;
+  messages: Buffer[];
+  /** Called for each Parse that is written. */
+  parsing: () => void;
+}
+
+/** One per connection, since an object with a prototype of its own costs more to make than all that is done with it. */
+const outboxes = new WeakMap<PgConnection, Outbox>();
+
+function outboxOf(connection: PgConnection): Outbox {
+  const known = outboxes.get(connection);
+  if (known !== undefined) return known;
+  const stream = { writable: true, write: (message: Buffer) => outbox.messages.push(message) > 0 };
+  const standIn = Object.create(connection, {
+    stream: { value: stream },
+    sync: { value: () => {} },
+    parse: {
+      value: (query: object) => {
+        outbox.parsing();
+        connection.parse.call(standIn, query);
+      },
+    },
+  }) as PgConnection;
+  const outbox: Outbox = { connection: standIn, messages: [], parsing: () => {} };
+  outboxes.set(connection, outbox);
+  return outbox;
 }
 
 class Batch {
@@ -163,42 +199,37 @@ class Batch {
     const { _types: types } = client as { _types?: unknown };
     this.callback = (error, results = []) => (error === null ? resolve(results) : reject(error));
     this.#queries = configs.map((config) => {
-      const query = new Query({ ...config, queryMode: "extended" }, undefined, (error, result) => {
+      // Told afterwards, since pg copies a configuration property by property, with their descriptors.
+      const query = new Query(config.text, config.values, (error, result) => {
         if (error === null) this.#results.push(result);
         else this.#refusal ??= error;
       });
+      query.name = config.name;
+      query.queryMode = "extended";
       if (query._result !== undefined) query._result._types ??= types;
       return query;
     });
   }
 
   submit(connection: PgConnection): Error | null {
-    const parseDone = (): void => {
-      this.#parsesDone += 1;
-    };
-    let submitting: PgQuery | undefined;
-    // One write for all messages: as many small ones would cost as many system calls' worth of work.
-    const messages: Buffer[] = [];
-    const stream = { writable: true, write: (message: Buffer) => messages.push(message) > 0 };
-    const unsynced = Object.create(connection, {
-      stream: { value: stream },
-      sync: { value: () => {} },
-      parse: {
-        value: (query: object) => {
-          if (submitting !== undefined) this.#parsed.push(submitting);
-          connection.parse.call(unsynced, query);
-        },
-      },
-    }) as PgConnection;
-    connection.on("parseComplete", parseDone);
-    this.#finished = () => connection.removeListener("parseComplete", parseDone);
-    for (submitting of this.#queries) {
-      const refused = submitting.submit(unsynced) ?? this.#refusal;
+    const outbox = outboxOf(connection);
+    outbox.messages = [];
+    for (const query of this.#queries) {
+      outbox.parsing = () => this.#parsed.push(query);
+      const refused = query.submit(outbox.connection) ?? this.#refusal;
       // Nothing was written yet, so the connection is as it was.
-      if (refused !== undefined) return refused;
+      if (refused !== undefined && refused !== null) return refused;
     }
-    connection.sync.call(unsynced);
-    connection.stream.write(Buffer.concat(messages));
+    connection.sync.call(outbox.connection);
+    if (this.#parsed.length > 0) {
+      const parseDone = (): void => {
+        this.#parsesDone += 1;
+      };
+      connection.on("parseComplete", parseDone);
+      this.#finished = () => connection.removeListener("parseComplete", parseDone);
+    }
+    // One write for all messages: as many small ones would cost as many system calls' worth of work.
+    connection.stream.write(Buffer.concat(outbox.messages));
     return null;
   }
 

@@ -12,11 +12,16 @@ export interface PgExecutorOptions {
   readonly acquireMs: number;
 }
 
+/** More names than this come from generated column lists; making one again costs little. */
+const NAMES_MAX = 1_000;
+
 /** What the databases over one source share: how statements are sent. */
 export class Sender {
   #named: boolean;
   /** Part of every name, so that a new one makes the server plan anew. */
   #generation = 0;
+  /** What each name is in this generation: the same text each time, whose hash is known. */
+  #names = new Map<string, string>();
   /** The names that have run on each connection, whose plans the server may keep. */
   readonly #used = new WeakMap<PgClientLike, Set<string>>();
 
@@ -26,7 +31,17 @@ export class Sender {
 
   config({ sql, values, name }: Statement): PgQueryConfig {
     const config = { text: sql, values: [...values] };
-    return this.#named && name !== undefined ? { ...config, name: `${name}_${this.#generation}` } : config;
+    return this.#named && name !== undefined ? { ...config, name: this.#current(name) } : config;
+  }
+
+  #current(name: string): string {
+    let current = this.#names.get(name);
+    if (current === undefined) {
+      if (this.#names.size >= NAMES_MAX) this.#names.clear();
+      current = `${name}_${this.#generation}`;
+      this.#names.set(name, current);
+    }
+    return current;
   }
 
   failure(error: unknown): Failure {
@@ -40,8 +55,11 @@ export class Sender {
    */
   #learn(error: unknown, prepared: boolean): void {
     const state = sqlState(error);
-    if (state === "0A000" && prepared) this.#generation += 1;
-    else if ((state === "42P05" || state === "26000") && this.options.prepare === "auto") this.#named = false;
+    if (state === "0A000" && prepared) {
+      this.#generation += 1;
+      this.#names.clear();
+    } else if ((state === "42P05" || state === "26000") && this.options.prepare === "auto")
+      this.#named = false;
     else return;
     noteReprepare(error);
   }

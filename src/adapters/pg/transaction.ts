@@ -56,7 +56,7 @@ export class TransactionHandle implements PgTransaction {
     this.#refuseEnding(text);
     let result: unknown;
     try {
-      result = await this.#send(oneStatement(first), rest);
+      result = await this.#send(first as string | object, rest);
     } catch (error) {
       noteLoss(this.client, error);
       this.firstError ??= error;
@@ -66,9 +66,9 @@ export class TransactionHandle implements PgTransaction {
     return result;
   }
 
-  #send(config: object, rest: readonly unknown[]): unknown {
-    const made = queryObject(this.client, config, rest[0]);
-    if (made === undefined) return this.#call([config, ...rest]);
+  #send(query: string | object, rest: readonly unknown[]): unknown {
+    const made = queryObject(this.client, query, rest[0]);
+    if (made === undefined) return this.#call([oneStatement(query), ...rest]);
     guard(made.query, () => this.#objection());
     this.#call([made.query]);
     return made.result;
@@ -124,10 +124,10 @@ export class TransactionHandle implements PgTransaction {
  */
 const EXTENDED = { queryMode: "extended" } as const;
 
-function oneStatement(query: unknown): object {
+function oneStatement(query: string | object): object {
   if (typeof query === "string") return { text: query, ...EXTENDED };
   // Not a copy: what makes a query may be an instance of a class, with getters of its own.
-  return Object.assign(Object.create(query as object), EXTENDED);
+  return Object.assign(Object.create(query), EXTENDED);
 }
 
 function textOf(query: unknown): string {
