@@ -29,9 +29,7 @@ interface Parts {
 export function writeSql(ledger: string, write: Write, options: ShapeOptions): string {
   const table = quotePath(write.table);
   const { effect, letter, otherwise, miss } = partsOf(write, table, options);
-  const columns =
-    write.returning?.map((column) => `(opledger_filled.stored).${quote(column)}`).join(", ") ??
-    "(opledger_filled.stored).*";
+  const columns = answeredColumns(write, "opledger_filled", options.answer);
   const recorded = `(SELECT ${rowBytes(letter, "opledger_effect", options)} FROM opledger_effect)`;
   return `
 WITH opledger_prior AS (
@@ -61,28 +59,37 @@ SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "o
     options.joined ? `,\n  ${RESTORED_WAIT}` : ""
   }
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, ${storedRow(table, "answer.result")} AS stored
+  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, ${storedRow(table, "answer.result", options.answer)} AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS opledger_filled`;
 }
 
 /** The read that replays a write; answers in the columns of {@link writeSql}. */
-export function recallSql(ledger: string, write: Write): string {
-  const columns =
-    write.returning?.map((column) => `(filled.stored).${quote(column)}`).join(", ") ?? "(filled.stored).*";
+export function recallSql(ledger: string, write: Write, answer: AnswerForm): string {
+  const columns = answeredColumns(write, "filled", answer);
   return `
 SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", ${columns}
 FROM (
   SELECT CASE WHEN opledger_ledger.expires_at <= clock_timestamp() THEN 'expired'
       WHEN opledger_ledger.fingerprint <> $2::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
     chr(get_byte(opledger_ledger.result, 1)) AS letter,
-    CASE WHEN opledger_ledger.fingerprint = $2::bytea THEN ${storedRow(quotePath(write.table), "opledger_ledger.result")} END AS stored
+    CASE WHEN opledger_ledger.fingerprint = $2::bytea THEN ${storedRow(quotePath(write.table), "opledger_ledger.result", answer)} END AS stored
   FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid OFFSET 0
 ) AS filled`;
 }
 
+/**
+ * How a write's row comes back: in columns of the table's own types, for drivers that know them; or as the text of its JSON, the
+ * very bytes that are stored, for a client whose types would bend it.
+ */
+export type AnswerForm = "columns" | "text";
+
+/** The column that holds a row's JSON where rows come back as text. */
+export const ROW_TEXT = "opledger$row";
+
 /** What two writes must share, beside their columns, to share their SQL. */
 export interface ShapeOptions {
+  readonly answer: AnswerForm;
   /** Something is to be redacted. */
   readonly redact: boolean;
   /** The transaction is the caller's, who gets its lock timeout back. */
@@ -90,8 +97,17 @@ export interface ShapeOptions {
 }
 
 /** The row of a table that stored bytes hold; NULL where they hold none. */
-export function storedRow(table: string, result: string): string {
-  return populated(table, `nullif(convert_from(substring(${result} FROM 3), 'UTF8'), '')::json`);
+export function storedRow(table: string, result: string, answer: AnswerForm): string {
+  const text = `nullif(convert_from(substring(${result} FROM 3), 'UTF8'), '')`;
+  return answer === "text" ? text : populated(table, `${text}::json`);
+}
+
+/** The columns of the answer that hold the row itself. */
+export function answeredColumns({ returning }: Write, filled: string, answer: AnswerForm): string {
+  if (answer === "text") return `${filled}.stored AS "${ROW_TEXT}"`;
+  return (
+    returning?.map((column) => `(${filled}.stored).${quote(column)}`).join(", ") ?? `(${filled}.stored).*`
+  );
 }
 
 /** A row of a table out of JSON. */
