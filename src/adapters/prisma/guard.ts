@@ -100,7 +100,7 @@ export class Guard {
         "The work inside $once() tried to begin or end a transaction; opledger does that itself.",
       );
     }
-    return this.#observed(method.apply(target, given));
+    return this.#observed(method.apply(target, [...given]));
   }
 
   #nested(target: PrismaClientLike, [work, options]: readonly unknown[]): unknown {

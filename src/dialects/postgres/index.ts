@@ -12,7 +12,15 @@ import type { ResultSet, Row, Statement } from "../../core/executor.js";
 import type { Effect } from "../../core/outcome.js";
 import { batchJson, batchShape, batchSql } from "./batch.js";
 import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes } from "./sql.js";
-import { type AnswerForm, recallSql, type ShapeOptions, shapeOf, writeSql, writeValues } from "./writes.js";
+import {
+  type AnswerForm,
+  lockRow,
+  recallSql,
+  type ShapeOptions,
+  shapeOf,
+  writeSql,
+  writeValues,
+} from "./writes.js";
 
 export interface PostgresDialectOptions {
   readonly schema: string;
@@ -64,6 +72,7 @@ export function postgresDialect({
       return bind(sql, [batchJson(entries), lockTimeout(options.waitMs), ...redacted(options)]);
     },
     readWriteMany: (result, count) => readAnswers(result, count),
+    lock: (table, where) => lockRow(table, where),
     forget: ({ id }, { waitMs }) => bind(fixed.forget, [id, lockTimeout(waitMs)]),
     sweep: (limit) => bind(fixed.sweep, [limit]),
     inspect: ({ id }) => bind(fixed.inspect, [id]),
@@ -230,3 +239,5 @@ function readRecord(row: Row): LedgerRecord {
     expired: row.expired === "true",
   };
 }
+
+export { ROW_TEXT } from "./writes.js";

@@ -1,4 +1,5 @@
 import { EFFECT_LETTER, FORMAT, RESULT_BYTES_MAX } from "../../core/codec.js";
+import type { Statement } from "../../core/executor.js";
 import type { Entries, Write } from "../../core/writes.js";
 import { MARKER, Parameters, quote, quotePath } from "./sql.js";
 
@@ -120,11 +121,13 @@ export function populated(table: string, json: string): string {
 export function writeValues(write: Write): unknown[] {
   switch (write.verb) {
     case "insert":
-    case "upsert":
       return values(write.values);
+    case "upsert":
+      return [...values(write.values), ...values(write.set ?? []), ...values(write.by ?? [])];
     case "update":
       return [
         ...values(write.set),
+        ...values(write.by ?? []),
         ...values(bound(write.where)),
         ...(write.version ? [write.version.expected] : []),
       ];
@@ -143,11 +146,19 @@ export function shapeOf(write: Write, options: ShapeOptions): string {
     case "insert":
       return JSON.stringify([...common, columnsOf(write.values), write.conflict]);
     case "upsert":
-      return JSON.stringify([...common, columnsOf(write.values), write.conflict, write.update]);
+      return JSON.stringify([
+        ...common,
+        columnsOf(write.values),
+        write.conflict,
+        write.update,
+        columnsOf(write.set ?? []),
+        columnsOf(write.by ?? []),
+      ]);
     case "update":
       return JSON.stringify([
         ...common,
         columnsOf(write.set),
+        columnsOf(write.by ?? []),
         whereShape(write.where),
         write.version?.column ?? null,
       ]);
@@ -170,9 +181,7 @@ function partsOf(write: Write, table: string, options: ShapeOptions): Parts {
     case "update":
       return updateParts(write, table, { returned, unclaimed, parameters, options });
     case "increment": {
-      const set = write.by.map(
-        ([column]) => `${quote(column)} = target.${quote(column)} + ${parameters.next()}`,
-      );
+      const set = added(write.by, parameters);
       const where = equals("target", write.where, parameters);
       return updatingParts(table, set.join(", "), where, unclaimed, returned);
     }
@@ -247,10 +256,15 @@ function upsertParts(
   { returned, unclaimed, parameters }: Shared,
 ): Parts {
   const columns = write.values.map(([column]) => quote(column)).join(", ");
-  const set = write.update.map((column) => `${quote(column)} = EXCLUDED.${quote(column)}`).join(", ");
+  const placeholders = write.values.map(() => parameters.next()).join(", ");
+  const set = [
+    ...write.update.map((column) => `${quote(column)} = EXCLUDED.${quote(column)}`),
+    ...assigned(write.set ?? [], parameters),
+    ...added(write.by ?? [], parameters),
+  ].join(", ");
   return {
     effect: `INSERT INTO ${table} AS target (${columns})
-  SELECT ${write.values.map(() => parameters.next()).join(", ")}
+  SELECT ${placeholders}
   WHERE ${unclaimed} AND (SELECT set_config('opledger.effect', '${EFFECT_LETTER.inserted}', true)) IS NOT NULL
   ON CONFLICT (${write.conflict.map(quote).join(", ")}) DO UPDATE SET ${set}
   WHERE set_config('opledger.effect', '${EFFECT_LETTER.updated}', true) IS NOT NULL
@@ -265,7 +279,7 @@ function updateParts(
   table: string,
   { returned, unclaimed, parameters }: Shared,
 ): Parts {
-  const set = write.set.map(([column]) => `${quote(column)} = ${parameters.next()}`);
+  const set = [...assigned(write.set, parameters), ...added(write.by ?? [], parameters)];
   const where = equals("target", write.where, parameters);
   if (write.version === undefined) return updatingParts(table, set.join(", "), where, unclaimed, returned);
   const version = quote(write.version.column);
@@ -283,6 +297,14 @@ function updateParts(
         (SELECT CASE WHEN target.${version} = ${expected} THEN 'recheck' ELSE 'version-conflict ' || coalesce(target.${version}::text, '') END
          FROM ${table} AS target WHERE ${where}), 'not-found')`;
   return { ...parts, miss };
+}
+
+function assigned(set: Entries, parameters: Parameters): string[] {
+  return set.map(([column]) => `${quote(column)} = ${parameters.next()}`);
+}
+
+function added(by: Entries, parameters: Parameters): string[] {
+  return by.map(([column]) => `${quote(column)} = target.${quote(column)} + ${parameters.next()}`);
 }
 
 /** A miss is final only where the snapshot, too, showed no row; otherwise a concurrent run changed it. */
@@ -338,4 +360,9 @@ function columnsOf(entries: Entries): readonly string[] {
 
 function values(entries: Entries): unknown[] {
   return entries.map(([, value]) => value);
+}
+
+export function lockRow(table: readonly string[], where: Entries): Statement {
+  const sql = `SELECT 1 AS locked FROM ${quotePath(table)} AS target WHERE ${equals("target", where, new Parameters(1))} FOR UPDATE`;
+  return { sql, values: values(bound(where)) };
 }
