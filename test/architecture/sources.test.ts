@@ -31,7 +31,7 @@ interface Node {
 /** Where each function of a file begins, and how many lines it takes. */
 function functionLines(text: string): { readonly line: number; readonly lines: number }[] {
   // The parser counts bytes from an offset of its own, which a first statement at byte 0 gives away.
-  const bytes = Buffer.from(`0;${text}`);
+  const bytes = Buffer.from(`0;${text.replace(/^#!/, "//")}`);
   const { body } = parseSync(bytes.toString(), { syntax: "typescript", target: "es2022" });
   const base = body[0]?.span.start ?? 0;
   const lineAt = (offset: number): number => linesOf(`${bytes.subarray(0, offset - base).toString()}\n`);

@@ -1,0 +1,66 @@
+import { DEFAULT_TABLE } from "../../core/options.js";
+import type { DatabaseFlags } from "../command.js";
+import { CliError, EXIT } from "../exit.js";
+import type { Io } from "../io.js";
+import type { Client, LedgerNames } from "./client.js";
+import { connectMysql } from "./mysql.js";
+import { connectPostgres } from "./postgres.js";
+import { databaseUrl, type Protocol } from "./url.js";
+
+/** A connected database, where the ledger is in it, and how to name it to people. */
+export interface OpenDatabase extends Client {
+  readonly names: LedgerNames;
+  /** The URL without its password. */
+  readonly shown: string;
+  /** The ledger's table as people write it, e.g. `public.opledger_operations`. */
+  readonly ledgerName: string;
+}
+
+const CONNECT: Readonly<Record<Protocol, (target: string, cwd: string) => Promise<Client>>> = {
+  postgres: connectPostgres,
+  mysql: connectMysql,
+  sqlite: () => {
+    throw new CliError(EXIT.unreachable, "SQLite is not supported yet.");
+  },
+};
+
+/**
+ * Connects to the database that the options name, runs `use`, and closes the connection whatever became of it.
+ *
+ * @throws {CliError} there is no URL, no driver or no answer
+ */
+export async function withDatabase<T>(
+  io: Io,
+  flags: DatabaseFlags,
+  use: (database: OpenDatabase) => Promise<T>,
+): Promise<T> {
+  const url = databaseUrl(flags.url, io.env);
+  const client = await connect(url.protocol, url.target, url.shown, io.cwd);
+  const names = { schema: flags.schema ?? url.schema, table: flags.table ?? DEFAULT_TABLE };
+  const schema = names.schema ?? (client.engine === "postgres" ? "public" : undefined);
+  const ledgerName = schema === undefined ? names.table : `${schema}.${names.table}`;
+  try {
+    return await use({ ...client, names, shown: url.shown, ledgerName });
+  } finally {
+    // What was asked for is done, or has failed for a better reason.
+    await client.close().catch(() => undefined);
+  }
+}
+
+async function connect(protocol: Protocol, target: string, shown: string, cwd: string): Promise<Client> {
+  try {
+    return await CONNECT[protocol](target, cwd);
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    throw new CliError(EXIT.unreachable, `No connection to ${shown}: ${reason(error)}`, {
+      hint: "check that the server runs, and the URL's host, port, user and password",
+      cause: error,
+    });
+  }
+}
+
+/** Node wraps what happened at each of a host's addresses. */
+function reason(error: unknown): string {
+  const [first] = error instanceof AggregateError ? error.errors : [error];
+  return first instanceof Error && first.message !== "" ? first.message : String(first);
+}

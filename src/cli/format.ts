@@ -1,0 +1,51 @@
+import { stripVTControlCharacters } from "node:util";
+
+/** Rows in aligned columns, two spaces apart; `right` names the columns that hold numbers. */
+export function columns(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, width(cell));
+  }
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, at) => {
+        const blank = " ".repeat((widths[at] ?? 0) - width(cell));
+        return right.includes(at) ? blank + cell : cell + blank;
+      })
+      .join("  ")
+      .trimEnd();
+  return rows.map(line).join("\n");
+}
+
+/** Characters that a cell takes; colours take none. */
+function width(cell: string): number {
+  return stripVTControlCharacters(cell).length;
+}
+
+export function count(value: number, one: string, many: string = `${one}s`): string {
+  return `${value.toLocaleString("en-US")} ${value === 1 ? one : many}`;
+}
+
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+export function bytes(value: number): string {
+  let size = value;
+  let unit = 0;
+  while (size >= 1024 && unit < UNITS.length - 1) {
+    size /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? size : size.toFixed(1)} ${UNITS[unit]}`;
+}
+
+/** A moment in UTC, to the second. */
+export function time(value: Date): string {
+  return value
+    .toISOString()
+    .replace("T", " ")
+    .replace(/\.\d+Z$/, "Z");
+}
+
+export function rate(done: number, durationMs: number): string {
+  return `${Math.round((done * 1_000) / Math.max(1, durationMs)).toLocaleString("en-US")}/s`;
+}
