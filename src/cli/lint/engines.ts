@@ -5,7 +5,15 @@ const DRIVERS = new Set([
   ...["postgres", "cockroachdb", "aurora-postgres", "mysql", "mariadb", "aurora-mysql"],
   ...["sqlite", "better-sqlite3", "sqljs", "mssql", "oracle", "mongodb"],
 ]);
-const BESIDE = new Set(["entities", "synchronize", "migrations", "autoLoadEntities", "url", "host", "database"]);
+const BESIDE = new Set([
+  "entities",
+  "synchronize",
+  "migrations",
+  "autoLoadEntities",
+  "url",
+  "host",
+  "database",
+]);
 
 /** The engines that a file sets up TypeORM for. */
 export function typeormEngines(source: SourceFile): string[] {

@@ -2,7 +2,7 @@ import { chainOf, methodOf, receiverOf } from "./ast.js";
 import type { Entity } from "./entities.js";
 import { Names } from "./names.js";
 import type { PrismaModel, PrismaSchema } from "./schema.js";
-import { type Node, type NodeOf, SourceFile } from "./source.js";
+import type { Node, NodeOf, SourceFile } from "./source.js";
 import { Works } from "./work.js";
 
 /** What the project says as a whole. */

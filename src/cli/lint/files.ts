@@ -14,12 +14,13 @@ export interface LintConfig {
 
 const EXTENSIONS = "{ts,tsx,mts,cts,js,jsx,mjs,cjs,prisma}";
 
-export const DEFAULT_INCLUDE: readonly string[] = [`**/*.${EXTENSIONS}`];
+const DEFAULT_INCLUDE: readonly string[] = [`**/*.${EXTENSIONS}`];
 
-/** What is not written by hand, and tests, which may do as they like. */
-export const DEFAULT_EXCLUDE: readonly string[] = [
+/** What is not written by hand, tests, and what is run once by hand. */
+const DEFAULT_EXCLUDE: readonly string[] = [
   ...["**/node_modules/**", "**/.*/**", "**/{dist,build,out,coverage,generated}/**", "**/*.d.{ts,mts,cts}"],
   ...["**/*.min.js", "**/*.{test,spec,e2e-spec}.*", "**/{test,tests,__tests__,__mocks__,e2e,fixtures}/**"],
+  ...["**/seed*.*", "**/{seed,seeds,seeders,migrations}/**"],
 ];
 
 /** Larger files are bundles. */
@@ -61,7 +62,8 @@ export async function readProject(
   config: LintConfig,
   paths: readonly string[] = [],
 ): Promise<ProjectFile[]> {
-  const include = paths.length === 0 ? (config.include ?? DEFAULT_INCLUDE) : paths.map((path) => globOf(cwd, path));
+  const include =
+    paths.length === 0 ? (config.include ?? DEFAULT_INCLUDE) : paths.map((path) => globOf(cwd, path));
   const found = await glob([...include], {
     cwd,
     ignore: [...DEFAULT_EXCLUDE, ...(config.exclude ?? [])],

@@ -39,7 +39,7 @@ export interface LintResult {
 export type RuleLevels = Readonly<Record<string, Level | "off">>;
 
 /** The comments that silence nothing are reported under this name. */
-export const IGNORE_RULE: Omit<Rule, "check"> = {
+const IGNORE_RULE: Omit<Rule, "check"> = {
   id: "invalid-ignore",
   level: "warning",
   title: "A comment that silences nothing",
@@ -95,7 +95,9 @@ function inOrder(a: Finding, b: Finding): number {
 }
 
 function factsOf(files: readonly ProjectFile[], sources: readonly Parsed[]): Facts {
-  const schemas = files.filter(({ path }) => path.endsWith(".prisma")).map(({ text }) => parsePrismaSchema(text));
+  const schemas = files
+    .filter(({ path }) => path.endsWith(".prisma"))
+    .map(({ text }) => parsePrismaSchema(text));
   const prisma = schemas.length === 0 ? undefined : joinSchemas(schemas);
   const engines = new Set(sources.flatMap(({ source }) => typeormEngines(source)));
   if (prisma?.provider !== undefined) engines.add(prisma.provider);
@@ -130,7 +132,8 @@ function lintFile(file: LintFile, rules: readonly Rule[], levels: RuleLevels): F
       else findings.push(findingOf(file.source, rule, hit, hit.node, levels));
     }
   }
-  if (levels[IGNORE_RULE.id] !== "off") findings.push(...ignoreFindings(file.source, ignores, used, known, rules, levels));
+  if (levels[IGNORE_RULE.id] !== "off")
+    findings.push(...ignoreFindings(file.source, ignores, used, known, rules, levels));
   return { findings, ignored };
 }
 
@@ -180,6 +183,8 @@ function ignoreFindings(
     const fault = faultOf(ignore, known) ?? unused;
     if (fault === undefined) return [];
     const span = { start: ignore.offset, end: ignore.offset };
-    return [findingOf(source, IGNORE_RULE, { message: `the comment silences nothing: ${fault}` }, span, levels)];
+    return [
+      findingOf(source, IGNORE_RULE, { message: `the comment silences nothing: ${fault}` }, span, levels),
+    ];
   });
 }

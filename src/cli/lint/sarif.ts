@@ -15,7 +15,9 @@ export function sarifOf({ findings, unparsed }: LintResult, version: string): un
         // Columns count as JavaScript counts characters.
         columnKind: "utf16CodeUnits",
         originalUriBaseIds: { PROJECT: { description: { text: "The folder that was looked at." } } },
-        invocations: [{ executionSuccessful: true, toolExecutionNotifications: unparsed.map(notificationOf) }],
+        invocations: [
+          { executionSuccessful: true, toolExecutionNotifications: unparsed.map(notificationOf) },
+        ],
         results: findings.map(resultOf),
       },
     ],

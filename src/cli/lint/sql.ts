@@ -35,5 +35,8 @@ export function incrementIn(sql: string): SqlIncrement | undefined {
 
 /** Whether a piece of SQL is a column plus or minus something, as `set({ n: () => "n + 1" })` has it. */
 export function isStepExpression(sql: string, column: string): boolean {
-  return new RegExp(String.raw`^\s*(?:COALESCE\s*\(\s*)?["\x60]?(?:\w+\.)?["\x60]?${column}\b["\x60]?[^-+*]*[-+*]`, "i").test(sql);
+  return new RegExp(
+    String.raw`^\s*(?:COALESCE\s*\(\s*)?["\x60]?(?:\w+\.)?["\x60]?${column}\b["\x60]?[^-+*]*[-+*]`,
+    "i",
+  ).test(sql);
 }

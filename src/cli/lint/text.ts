@@ -38,12 +38,7 @@ function findingLines(finding: Finding, first: boolean, style: Style): string[] 
   ];
 }
 
-function summary(
-  findings: readonly Finding[],
-  filesRead: number,
-  ignored: number,
-  style: Style,
-): string[] {
+function summary(findings: readonly Finding[], filesRead: number, ignored: number, style: Style): string[] {
   const errors = findings.filter(({ level }) => level === "error").length;
   const silenced = ignored === 0 ? "" : `; comments silence ${ignored} more`;
   const files = counted(filesRead, "file");

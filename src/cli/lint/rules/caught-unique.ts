@@ -4,7 +4,8 @@ import type { Hit, Rule } from "../rule.js";
 import { isFunction, type Node, type NodeOf } from "../source.js";
 import { firstParam } from "../work.js";
 
-const UNIQUE = /P2002|23505|unique_violation|UNIQUE_VIOLATION/;
+/** Its codes, and what helpers that ask for them are called. */
+const UNIQUE = /P2002|23505|unique_violation|\bis(Unique|Duplicate)\w*/i;
 
 export const caughtUnique: Rule = {
   id: "unique-violation-in-transaction",
@@ -19,7 +20,7 @@ export const caughtUnique: Rule = {
       if (handler === null || !isInTransaction(file, node) || isNested(file, node)) return [];
       const literal = unhandled(file, handler.body);
       if (literal === undefined) return [];
-      return [{ node: handler, message: `${literal} is caught inside the transaction, which goes on` }];
+      return [{ node: handler, message: `\`${literal}\` is caught inside the transaction, which goes on` }];
     });
   },
 };

@@ -1,7 +1,8 @@
-import { bare, chainOf, hasSpread, methodOf, propertiesOf, propertyOf, receiverOf } from "../ast.js";
+import { chainOf, hasSpread, methodOf, propertiesOf, propertyOf } from "../ast.js";
 import { entityOf, isSafe, type LintFile, type PrismaCall, prismaCalls } from "../file.js";
 import type { Hit, Rule } from "../rule.js";
 import type { FunctionNode, Node, NodeOf } from "../source.js";
+import { holdsLock } from "./locks.js";
 
 type Call = NodeOf<"CallExpression">;
 
@@ -38,7 +39,8 @@ function prismaHits(file: LintFile): Hit[] {
     file,
     looks.map((call) => stepOf(call, "where")),
     creates.map((call) => stepOf(call, "data")),
-    (model) => file.facts.prisma?.models.find(({ name }) => name === model)?.uniques.map(({ fields }) => fields) ?? [],
+    (model) =>
+      file.facts.prisma?.models.find(({ name }) => name === model)?.uniques.map(({ fields }) => fields) ?? [],
   );
 }
 
@@ -90,11 +92,21 @@ function pairs(
       const follows = create.node.start > look.node.end && file.source.functionAround(create.node) === around;
       const same = create.model === look.model && fields.every((each) => create.fields?.includes(each));
       if (!follows || !same || seen.has(look.node)) return [];
-      if (!decides(file, look.node, create.node, around) || isProtected(file, look.node)) return [];
+      if (
+        !decides(file, look.node, create.node, around) ||
+        isSafe(file, look.node) ||
+        holdsLock(file, look.node)
+      )
+        return [];
       seen.add(look.node);
       const list = fields.map((each) => `\`${each}\``).join(", ");
       const { line } = file.source.position(create.node.start);
-      return [{ node: look.node, message: `\`${look.model}\` is looked for by ${list} and created on line ${line}` }];
+      return [
+        {
+          node: look.node,
+          message: `\`${look.model}\` is looked for by ${list} and created on line ${line}`,
+        },
+      ];
     });
   });
 }
@@ -111,7 +123,8 @@ function decides({ source }: LintFile, look: Node, create: Node, around: Functio
     if (test.start > create.start) return false;
     if (test.start <= look.start && test.end >= look.end) return true;
     return (
-      name !== undefined && test.start > look.end &&
+      name !== undefined &&
+      test.start > look.end &&
       source.within(test, "Identifier").some((each) => each.name === name)
     );
   });
@@ -121,21 +134,12 @@ function assignedName(source: LintFile["source"], look: Node): string | undefine
   for (const each of source.ancestors(look)) {
     if (each.type === "VariableDeclarator") return chainOf(each.id)[0];
     if (each.type === "AssignmentExpression") return chainOf(each.left)[0];
-    if (each.type !== "AwaitExpression" && each.type !== "TSAsExpression" && each.type !== "ParenthesizedExpression") return undefined;
+    if (
+      each.type !== "AwaitExpression" &&
+      each.type !== "TSAsExpression" &&
+      each.type !== "ParenthesizedExpression"
+    )
+      return undefined;
   }
   return undefined;
-}
-
-/** Part of an operation, or of a transaction that others wait for: serializable, or behind a lock. */
-function isProtected(file: LintFile, look: Call): boolean {
-  const { source } = file;
-  if (isSafe(file, look)) return true;
-  const receiver = receiverOf(look);
-  for (const each of source.ancestors(receiver ?? look)) {
-    if (each.type !== "CallExpression" || !/^\$?transaction$/.test(methodOf(each))) continue;
-    const text = source.textOf(each);
-    if (/serializable/i.test(text) || /advisory|FOR UPDATE|pessimistic/i.test(text)) return true;
-  }
-  const around = source.functionAround(bare(look));
-  return around !== undefined && /advisory_|FOR UPDATE|pessimistic_|\.acquire\(|withLock|redlock/i.test(source.textOf(around));
 }

@@ -64,15 +64,20 @@ export const escapingWrite: Rule = {
   check: (file) =>
     file.works.all.flatMap(({ call, body, handle }) => {
       const outer = outerClients(file, call);
-      return [...file.source.within(body, "CallExpression"), ...taggedIn(file, body)].flatMap((node): Hit[] => {
-        const callee = node.type === "CallExpression" ? node.callee : node.tag;
-        const chain = chainOf(callee);
-        if (!WRITES.test(chain.at(-1) ?? "") || chain[0] === handle) return [];
-        const client = outer.find((each) => chain.join(".").startsWith(`${each}.`));
-        if (client === undefined) return [];
-        const advice = handle === undefined ? "Take the transaction as the work's parameter, and use that." : `Write \`${handle}\` in place of \`${client}\`.`;
-        return [{ node, message: `\`${chain.join(".")}\` goes through \`${client}\``, fix: advice }];
-      });
+      return [...file.source.within(body, "CallExpression"), ...taggedIn(file, body)].flatMap(
+        (node): Hit[] => {
+          const callee = node.type === "CallExpression" ? node.callee : node.tag;
+          const chain = chainOf(callee);
+          if (!WRITES.test(chain.at(-1) ?? "") || chain[0] === handle) return [];
+          const client = outer.find((each) => chain.join(".").startsWith(`${each}.`));
+          if (client === undefined) return [];
+          const advice =
+            handle === undefined
+              ? "Take the transaction as the work's parameter, and use that."
+              : `Write \`${handle}\` in place of \`${client}\`.`;
+          return [{ node, message: `\`${chain.join(".")}\` goes through \`${client}\``, fix: advice }];
+        },
+      );
     }),
 };
 
@@ -86,6 +91,8 @@ function outerClients({ names }: LintFile, call: Call): string[] {
   if (receiver === undefined) return [];
   const made = names.resolve(receiver);
   const sources = made.type === "CallExpression" ? made.arguments.slice(0, 1).map((each) => bare(each)) : [];
-  const clients = [receiver, ...sources].filter((each) => rootOf(each).type === "Identifier" || rootOf(each).type === "ThisExpression");
+  const clients = [receiver, ...sources].filter(
+    (each) => rootOf(each).type === "Identifier" || rootOf(each).type === "ThisExpression",
+  );
   return clients.map((each) => chainOf(each).join("."));
 }

@@ -1,9 +1,20 @@
-import { bare, chainOf, methodOf, type Property, propertiesOf, propertyOf, receiverOf, textIn } from "../ast.js";
+import {
+  bare,
+  chainOf,
+  methodOf,
+  type Property,
+  propertiesOf,
+  propertyOf,
+  receiverOf,
+  textIn,
+} from "../ast.js";
 import { isSafe, type LintFile, prismaCalls } from "../file.js";
 import type { Hit, Rule } from "../rule.js";
 import type { Node } from "../source.js";
 
 const METHODS = new Set(["update", "updateMany", "updateManyAndReturn", "upsert"]);
+/** What counts the runs themselves, and so must count a repeat. */
+export const COUNTS_RUNS: RegExp = /attempt|retr(y|ies)|tries|failure|failed|error|version$/i;
 const STEPS = new Set(["increment", "decrement", "multiply", "divide"]);
 
 export const increment: Rule = {
@@ -20,7 +31,7 @@ function prismaHits(file: LintFile): Hit[] {
     if (isSafe(file, node) || file.works.isBound(node)) return [];
     const data = propertyOf(args, method === "upsert" ? "update" : "data");
     const given = data === undefined ? undefined : file.names.resolve(data);
-    const steps = propertiesOf(given).filter(isStep);
+    const steps = propertiesOf(given).filter((each) => isStep(each) && !COUNTS_RUNS.test(each.name));
     const [first] = steps;
     if (first === undefined || isGuarded(propertyOf(args, "where"), propertiesOf(given))) return [];
     const fields = steps.map(({ name }) => `\`${model}.${name}\``).join(" and ");
@@ -43,11 +54,11 @@ function isGuarded(where: Node | undefined, data: readonly Property[]): boolean 
   return propertiesOf(where).some(({ name, value: wanted }) => {
     const change = data.find((each) => each.name === name);
     if (change === undefined || wanted.type === "ObjectExpression") return false;
-    return isStep(change) || valueOf(change.value) !== valueOf(wanted);
+    return isStep(change) || writtenValue(change.value) !== writtenValue(wanted);
   });
 }
 
-function valueOf(node: Node): string {
+function writtenValue(node: Node): string {
   if (node.type === "Literal") return `literal ${String(node.value)}`;
   return chainOf(node).join(".");
 }
@@ -58,6 +69,7 @@ function typeormHits(file: LintFile): Hit[] {
     if (method !== "increment" && method !== "decrement") return [];
     if (!isRepositoryCall(file, node) || isSafe(file, node) || file.works.isBound(node)) return [];
     const column = node.arguments.map((each) => textIn(bare(each))).find((text) => text !== undefined);
+    if (column !== undefined && COUNTS_RUNS.test(column)) return [];
     const fix = `Write \`withIdempotency(repository).operation({ operation, key }).${method}(…)\` with the key of the request or message.`;
     return [
       { node, message: `\`${column ?? "a column"}\` is changed by \`${method}\` of a plain repository`, fix },

@@ -5,6 +5,7 @@ import { escapingBatch, escapingWrite } from "./escaping.js";
 import { increment } from "./increment.js";
 import { networkInWork } from "./network.js";
 import { rawIncrement } from "./raw-increment.js";
+import { readModifyWrite } from "./read-modify-write.js";
 import { racyUpsert } from "./upsert.js";
 import { versionedSave } from "./versioned-save.js";
 
@@ -12,6 +13,7 @@ import { versionedSave } from "./versioned-save.js";
 export const RULES: readonly Rule[] = [
   increment,
   rawIncrement,
+  readModifyWrite,
   racyUpsert,
   checkThenAct,
   versionedSave,

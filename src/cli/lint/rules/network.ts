@@ -38,14 +38,23 @@ function networkCall({ names }: LintFile, call: Call): string | undefined {
     const maker = made === undefined ? root : rootOf(made.type === "NewExpression" ? made.callee : made);
     for (const each of [root, maker]) {
       const from = each.type === "Identifier" ? names.importedFrom(each.name) : undefined;
-      if (from !== undefined && PACKAGES.test(from)) return shown;
+      if (from !== undefined && (PACKAGES.test(from) || NAMES.test(fileName(from)))) return shown;
     }
   }
   const client = chain[0] === "this" ? chain.slice(0, 2) : chain.slice(0, 1);
   if (chain.length <= client.length) return undefined;
   const type = root.type === "Super" ? undefined : names.typeOf(client, call);
-  const typed = type !== undefined && TYPES.test(type.name) && type.name !== "PrismaClient" && !/^(Pool|Transaction|Base)Client$/.test(type.name);
+  const typed =
+    type !== undefined &&
+    TYPES.test(type.name) &&
+    type.name !== "PrismaClient" &&
+    !/^(Pool|Transaction|Base)Client$/.test(type.name);
   return typed || NAMES.test(client.at(-1) ?? "") ? shown : undefined;
+}
+
+/** What a module of the project is called: `stripe` for `../lib/stripe.js`. */
+function fileName(specifier: string): string {
+  return specifier.startsWith(".") ? specifier.replace(/^.*\//, "").replace(/\.\w+$/, "") : "";
 }
 
 /** A function of the same file that talks to another service, called by its name or on `this`. */
@@ -66,10 +75,13 @@ function functionNamed({ source, names }: LintFile, plain?: string, method?: str
   if (plain !== undefined) {
     const declared = source.all("FunctionDeclaration").find(({ id }) => id?.name === plain);
     if (declared !== undefined) return declared;
-    const variable = source.all("VariableDeclarator").find(({ id }) => id.type === "Identifier" && id.name === plain);
+    const variable = source
+      .all("VariableDeclarator")
+      .find(({ id }) => id.type === "Identifier" && id.name === plain);
     const init = variable === undefined ? undefined : names.initialiserOf(variable.id);
     return init !== undefined && isFunction(init) ? init : undefined;
   }
   if (method === undefined) return undefined;
-  return source.all("MethodDefinition").find(({ key }) => key.type === "Identifier" && key.name === method)?.value;
+  return source.all("MethodDefinition").find(({ key }) => key.type === "Identifier" && key.name === method)
+    ?.value;
 }

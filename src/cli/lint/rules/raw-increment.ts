@@ -2,6 +2,7 @@ import { methodOf, propertiesOf, textIn } from "../ast.js";
 import { isSafe, type LintFile } from "../file.js";
 import type { Hit, Rule } from "../rule.js";
 import { incrementIn, isStepExpression } from "../sql.js";
+import { COUNTS_RUNS } from "./increment.js";
 
 export const rawIncrement: Rule = {
   id: "raw-increment",
@@ -18,7 +19,7 @@ function statements(file: LintFile): Hit[] {
   return texts.flatMap((node): Hit[] => {
     const sql = textIn(node);
     const found = sql === undefined ? undefined : incrementIn(sql);
-    if (found === undefined || isSafe(file, node)) return [];
+    if (found === undefined || COUNTS_RUNS.test(found.column) || isSafe(file, node)) return [];
     return [{ node, message: `\`${found.column} = ${found.column} ± …\` in SQL` }];
   });
 }
@@ -26,12 +27,13 @@ function statements(file: LintFile): Hit[] {
 /** `createQueryBuilder().update().set({ views: () => "views + 1" })` */
 function setters(file: LintFile): Hit[] {
   return file.source.all("CallExpression").flatMap((call): Hit[] => {
-    if (!["set", "update"].includes(methodOf(call)) || isSafe(file, call) || file.works.isBound(call)) return [];
+    if (!["set", "update"].includes(methodOf(call)) || isSafe(file, call) || file.works.isBound(call))
+      return [];
     return call.arguments.flatMap((argument) =>
       propertiesOf(argument).flatMap(({ name, value, node }): Hit[] => {
         if (value.type !== "ArrowFunctionExpression") return [];
         const sql = textIn(value.body);
-        if (sql === undefined || !isStepExpression(sql, name)) return [];
+        if (sql === undefined || COUNTS_RUNS.test(name) || !isStepExpression(sql, name)) return [];
         return [{ node, message: `\`${name}\` is set to \`${sql}\`` }];
       }),
     );

@@ -16,7 +16,8 @@ export const racyUpsert: Rule = {
   fix: "Bind it to an operation (`$operation(…)`), whose upsert is one statement, or retry on P2002.",
   check: (file) =>
     prismaCalls(file, new Set(["upsert"])).flatMap((call): Hit[] => {
-      if (isSafe(file, call.node) || file.works.isBound(call.node) || handlesConflict(file, call.node)) return [];
+      if (isSafe(file, call.node) || file.works.isBound(call.node) || handlesConflict(file, call.node))
+        return [];
       const reason = reasonOf(file, call);
       if (reason === undefined) return [];
       return [{ node: call.node, message: `\`${call.model}.upsert\` is SELECT, then INSERT: ${reason}` }];
@@ -25,7 +26,8 @@ export const racyUpsert: Rule = {
 
 function handlesConflict({ source }: LintFile, node: Node): boolean {
   for (const each of source.ancestors(node)) {
-    if (each.type === "TryStatement" && /P2002|[Uu]nique/.test(source.textOf(each.handler ?? each))) return true;
+    if (each.type === "TryStatement" && /P2002|[Uu]nique/.test(source.textOf(each.handler ?? each)))
+      return true;
   }
   return false;
 }
@@ -38,7 +40,8 @@ function reasonOf(file: LintFile, call: PrismaCall): string | undefined {
   };
   const [where, create, update] = [part("where"), part("create"), part("update")];
   if (where?.type !== "ObjectExpression" || hasSpread(where)) return undefined;
-  if (!mayRunOn(file, /^(postgres|cockroach|sqlite|better-sqlite)/)) return "MySQL and MariaDB have no native upsert";
+  if (!mayRunOn(file, /^(postgres|cockroach|sqlite|better-sqlite)/))
+    return "MySQL and MariaDB have no native upsert";
   if (update?.type === "ObjectExpression" && update.properties.length === 0) return "`update` is empty";
   const nested = [...nestedIn(call, create), ...nestedIn(call, update)][0];
   if (nested !== undefined) return `\`${nested}\` writes to another model`;
@@ -62,7 +65,12 @@ const NESTED = new Set(["create", "connect", "connectOrCreate", "createMany", "u
 function relationsRead({ declared }: PrismaCall, ...selections: readonly (Node | undefined)[]): string[] {
   return selections.flatMap((selection) =>
     propertiesOf(selection)
-      .filter(({ name, value }) => name === "_count" || declared?.fields.get(name)?.relation === true || value.type === "ObjectExpression")
+      .filter(
+        ({ name, value }) =>
+          name === "_count" ||
+          declared?.fields.get(name)?.relation === true ||
+          value.type === "ObjectExpression",
+      )
       .filter(({ value }) => !(value.type === "Literal" && value.value === false))
       .map(({ name }) => name),
   );
@@ -84,7 +92,8 @@ function whereReason(
   const given = propertiesOf(create);
   for (const { name, value } of flat) {
     const other = given.find((each) => each.name === name);
-    if (other === undefined && !hasSpread(create)) return `\`create\` has no \`${name}\`, which \`where\` has`;
+    if (other === undefined && !hasSpread(create))
+      return `\`create\` has no \`${name}\`, which \`where\` has`;
     if (other !== undefined && !sameValue(value, other)) {
       return `\`${name}\` is not written alike in \`where\` and in \`create\``;
     }
@@ -104,5 +113,7 @@ function sameValue(value: Node, other: Property): boolean {
   const plain = (node: Node): boolean => node.type === "Identifier" || node.type === "MemberExpression";
   if (!plain(value) || !plain(other.value)) return true;
   const [one, two] = [chainOf(value), chainOf(other.value)];
-  return one.join(".") === two.join(".") || one.at(-1) === two.at(-1) || one.includes("?") || two.includes("?");
+  return (
+    one.join(".") === two.join(".") || one.at(-1) === two.at(-1) || one.includes("?") || two.includes("?")
+  );
 }

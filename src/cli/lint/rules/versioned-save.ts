@@ -1,8 +1,9 @@
-import { bare, chainOf, methodOf, propertyOf, textIn } from "../ast.js";
+import { chainOf, methodOf, propertyOf } from "../ast.js";
 import type { Entity } from "../entities.js";
 import { entityOf, isSafe, type LintFile } from "../file.js";
 import type { Hit, Rule } from "../rule.js";
 import type { Node, NodeOf } from "../source.js";
+import { holdsLock } from "./locks.js";
 
 export const versionedSave: Rule = {
   id: "save-on-versioned",
@@ -14,8 +15,10 @@ export const versionedSave: Rule = {
     file.source.all("CallExpression").flatMap((node): Hit[] => {
       if (methodOf(node) !== "save") return [];
       const entity = versionedEntity(file, node);
-      if (entity === undefined || isSafe(file, node) || isNew(file, node) || locksRow(file, node)) return [];
-      return [{ node, message: `\`${entity.name}\` has \`@VersionColumn ${entity.version}\`, and is saved whole` }];
+      if (entity === undefined || isSafe(file, node) || isNew(file, node) || holdsLock(file, node)) return [];
+      return [
+        { node, message: `\`${entity.name}\` has \`@VersionColumn ${entity.version}\`, and is saved whole` },
+      ];
     }),
 };
 
@@ -39,18 +42,7 @@ function isNew({ names }: LintFile, node: NodeOf<"CallExpression">): boolean {
   const saved = node.arguments.find((each) => !(each.type === "Identifier" && /^[A-Z]/.test(each.name)));
   const made = saved === undefined ? undefined : names.resolve(saved);
   if (made?.type === "NewExpression") return true;
-  if (made?.type === "ObjectExpression") return propertyOf(made, "id") === undefined && made.properties.every((each) => each.type === "Property");
+  if (made?.type === "ObjectExpression")
+    return propertyOf(made, "id") === undefined && made.properties.every((each) => each.type === "Property");
   return made?.type === "CallExpression" && methodOf(made) === "create";
-}
-
-/** Whether the function reads the row for update, so that nobody can write between. */
-function locksRow({ source }: LintFile, node: Node): boolean {
-  const around = source.functionAround(node);
-  if (around === undefined) return false;
-  const locks = source.within(around, "Property").some((each) => {
-    const mode = propertyOf(bare(each.value), "mode");
-    return each.key.type === "Identifier" && each.key.name === "lock" && /^pessimistic_write/.test(textIn(mode) ?? "");
-  });
-  const sets = source.within(around, "CallExpression").some((each) => methodOf(each) === "setLock" && /^pessimistic_write/.test(textIn(each.arguments[0]) ?? ""));
-  return locks || sets;
 }
