@@ -35,7 +35,7 @@ describe("opledger lint", () => {
   it("prints file, line, what, why and the fix, and exits with 1", async () => {
     const { code, text } = await run();
     expect(code).toBe(1);
-    expect(text).toContain("src/top up.ts\n     2:56  warning  `account.credits` is changed by `increment`");
+    expect(text).toContain("src/top up.ts\n    2:56  warning  `account.credits` is changed by `increment`");
     expect(text).toContain("increment-without-operation");
     expect(text).toMatch(/why {2}A request that is retried/);
     expect(text).toMatch(/fix {2}Write `\$operation/);
