@@ -1,18 +1,20 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { quote as quoteMysql } from "../dialects/mysql/sql.js";
 import { quote as quotePostgres } from "../dialects/postgres/sql.js";
+import { quote as quoteSqlite } from "../dialects/sqlite/sql.js";
 
 /** Engines that the ledger's schema is shipped for, and what takes the place of the names in its SQL. */
 const RENAME: Record<Engine, (sql: string, options: MigrationOptions) => string> = {
   postgres: renamedPostgres,
-  mysql: renamedMysql,
-  mariadb: renamedMysql,
+  mysql: renamedIn(quoteMysql),
+  mariadb: renamedIn(quoteMysql),
+  sqlite: renamedSqlite,
 };
 
-export type Engine = "postgres" | "mysql" | "mariadb";
+export type Engine = "postgres" | "mysql" | "mariadb" | "sqlite";
 
 export interface MigrationOptions {
-  /** The ledger's schema; `public` on PostgreSQL and the connection's database elsewhere unless given. It must exist. */
+  /** The ledger's schema; `public` on PostgreSQL, `main` on SQLite and the connection's database elsewhere unless given. It must exist. */
   readonly schema?: string | undefined;
   /** The ledger's table; `opledger_operations` unless given. Indexes and functions are named after it. */
   readonly table?: string | undefined;
@@ -49,8 +51,8 @@ export function ledgerMigrations(engine: Engine, options: MigrationOptions = {})
     .flatMap((file) => {
       const [, version, name] = FILE.exec(file) ?? [];
       if (version === undefined || name === undefined) return [];
-      const upStatements = split(render(file));
-      const downStatements = split(render(file.replace(".up.sql", ".down.sql")));
+      const upStatements = split(render(file), engine);
+      const downStatements = split(render(file.replace(".up.sql", ".down.sql")), engine);
       const text = (statements: readonly string[]): string => `${statements.join(";\n")};\n`;
       const [up, down] = [text(upStatements), text(downStatements)];
       return [{ version: Number(version), name, up, down, upStatements, downStatements }];
@@ -59,10 +61,10 @@ export function ledgerMigrations(engine: Engine, options: MigrationOptions = {})
 
 /**
  * The statements of a file. Where a line `DELIMITER //` says so, as the mysql client has it, they end in that; a file
- * without one is taken as a single statement, since its bodies may hold semicolons of their own.
+ * without one is taken as a single statement, since its bodies may hold semicolons of their own; SQLite's have no bodies.
  */
-function split(sql: string): string[] {
-  if (!/^DELIMITER /m.test(sql)) return [sql.trim().replace(/;$/, "")];
+function split(sql: string, engine: Engine): string[] {
+  if (engine !== "sqlite" && !/^DELIMITER /m.test(sql)) return [sql.trim().replace(/;$/, "")];
   let delimiter = ";";
   const statements: string[] = [];
   let lines: string[] = [];
@@ -93,9 +95,18 @@ function renamedPostgres(
 }
 
 /** Indexes and constraints belong to their table, and take no schema. */
-function renamedMysql(sql: string, { schema, table = "opledger_operations" }: MigrationOptions): string {
-  return sql.replaceAll(/`opledger_operations(\w*)`/g, (_, suffix: string) => {
-    const name = quoteMysql(table + suffix);
-    return schema === undefined || /_(?:idx|check)$/.test(suffix) ? name : `${quoteMysql(schema)}.${name}`;
+function renamedIn(quote: (name: string) => string): (sql: string, options: MigrationOptions) => string {
+  return (sql, { schema, table = "opledger_operations" }) =>
+    sql.replaceAll(/`opledger_operations(\w*)`/g, (_, suffix: string) => {
+      const name = quote(table + suffix);
+      return schema === undefined || /_(?:idx|check)$/.test(suffix) ? name : `${quote(schema)}.${name}`;
+    });
+}
+
+/** In an attached database it is the index that takes the schema, and never the table that it is on. */
+function renamedSqlite(sql: string, { schema, table = "opledger_operations" }: MigrationOptions): string {
+  return sql.replaceAll(/(ON )?`opledger_operations(\w*)`/g, (_, on: string | undefined, suffix: string) => {
+    const name = quoteSqlite(table + suffix);
+    return on === undefined && schema !== undefined ? `${quoteSqlite(schema)}.${name}` : `${on ?? ""}${name}`;
   });
 }

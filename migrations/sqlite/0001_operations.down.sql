@@ -1,0 +1,1 @@
+DROP TABLE `opledger_operations`;
