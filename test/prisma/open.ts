@@ -1,9 +1,8 @@
 /** A database with the tables of prisma/*.prisma and the ledger, as `prisma migrate deploy` would leave it. */
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { PrismaLibSql } from "@prisma/adapter-libsql";
 import { PrismaMariaDb } from "@prisma/adapter-mariadb";
 import { PrismaPg } from "@prisma/adapter-pg";
@@ -14,6 +13,7 @@ import { PrismaClient as MysqlClient } from "../../prisma/generated/mysql/client
 import { PrismaClient as PostgresClient } from "../../prisma/generated/postgresql/client/client.js";
 import { PrismaClient as SqliteClient } from "../../prisma/generated/sqlite/client/client.js";
 import { createDatabase, serverUrl } from "../servers/use.js";
+import { type Migrated, migrationTexts } from "./migrations.js";
 
 export type PrismaEngine = "postgres15" | "postgres18" | "mariadb" | "mysql" | "sqlite";
 
@@ -24,14 +24,8 @@ export interface Opened {
   drop(): Promise<void>;
 }
 
-const MIGRATIONS = fileURLToPath(new URL("../../prisma/migrations/", import.meta.url));
-
-function migrations(folder: string, which = ""): string[] {
-  const path = join(MIGRATIONS, folder);
-  return readdirSync(path)
-    .sort()
-    .filter((name) => /^\d/.test(name) && name.includes(which))
-    .map((name) => readFileSync(join(path, name, "migration.sql"), "utf8"));
+function texts(database: Migrated, tables: boolean): string[] {
+  return [...migrationTexts(database, "opledger"), ...(tables ? migrationTexts(database, "tables") : [])];
 }
 
 /** @param tables whether the tables of prisma/*.prisma are wanted, beside the ledger */
@@ -46,7 +40,7 @@ async function openPostgres(engine: "postgres15" | "postgres18", tables: boolean
   const { url, drop } = await createDatabase(engine);
   const pool = new pg.Pool({ connectionString: url, max: 3 });
   pool.on("error", () => {});
-  for (const sql of migrations("postgresql", tables ? "" : "_opledger")) await pool.query(sql);
+  for (const sql of texts("postgresql", tables)) await pool.query(sql);
   return {
     url,
     query: async (sql) => {
@@ -75,8 +69,7 @@ async function openMysql(engine: "mysql" | "mariadb", tables: boolean): Promise<
     multipleStatements: true,
     supportBigNumbers: true,
   });
-  const scripts = [...migrations(engine, "_opledger"), ...(tables ? migrations("mysql", "_tables") : [])];
-  for (const sql of scripts) await pool.query(sql);
+  for (const sql of texts(engine, tables)) await pool.query(sql);
   return {
     url: url.href,
     query: async (sql) => {
@@ -100,7 +93,7 @@ async function openSqlite(tables: boolean): Promise<Opened> {
   const path = join(folder, "test.db");
   const client = new Sqlite(path, { timeout: BUSY_MS });
   client.exec("PRAGMA journal_mode = WAL");
-  for (const sql of migrations("sqlite", tables ? "" : "_opledger")) client.exec(sql);
+  for (const sql of texts("sqlite", tables)) client.exec(sql);
   return {
     url: `file:${path}`,
     query: async (sql) => {
@@ -138,7 +131,7 @@ export function postgresClient(
   return new PostgresClient({ adapter, ...more });
 }
 
-export function mysqlClient(url: string, { connections = 5, ...more }: ClientOptions = {}): MysqlClient {
+export function mysqlClient(url: string, { connections = 5, omit }: ClientOptions = {}): MysqlClient {
   const { hostname, port, username, password, pathname } = new URL(url);
   const adapter = new PrismaMariaDb({
     host: hostname,
@@ -148,7 +141,7 @@ export function mysqlClient(url: string, { connections = 5, ...more }: ClientOpt
     database: pathname.slice(1),
     connectionLimit: connections,
   });
-  return new MysqlClient({ adapter, ...more });
+  return new MysqlClient({ adapter, ...(omit !== undefined && { omit }) });
 }
 
 export function sqliteClient(

@@ -13,7 +13,7 @@ export class MissingMetadataError extends TypeError {
 
 run \`npx prisma generate\`, and pass what it wrote:
 
-  import { metadata } from "./generated/opledger/index.js";
+  import { metadata } from "./generated/opledger/metadata.js";
   new PrismaClient({ adapter }).$extends(opledger({ metadata }));
 
 prisma.$once() works without.`);

@@ -38,7 +38,7 @@ export interface PrismaLedger {
 }
 
 /** What the extension adds to a client, and to the client inside each of its transactions. */
-export interface OpledgerMethods {
+export type OpledgerMethods = {
   /**
    * Runs `work` once per operation: the claim, all that `work` does through `tx` and its result commit together, and every later
    * call with the same key gets the stored result. Inside a transaction it joins that, as a savepoint.
@@ -59,7 +59,7 @@ export interface OpledgerMethods {
    */
   $operation<C>(this: C, operation: OperationRef): BoundOperation<C>;
   readonly $ledger: PrismaLedger;
-}
+};
 
 /**
  * The operation ledger as an extension of Prisma Client, for PostgreSQL, MySQL, MariaDB and SQLite.

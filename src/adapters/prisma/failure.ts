@@ -11,7 +11,7 @@ export class CommitLost extends Error {
 export class Unavailable extends Error {}
 
 /** The connection broke before COMMIT was sent. */
-export class ConnectionLost extends Error {
+class ConnectionLost extends Error {
   constructor(cause: unknown) {
     super("the connection was lost", { cause });
   }
