@@ -6,7 +6,7 @@ import { subjectOf } from "./calls.js";
 import { mysql2Driver } from "./mysql2.js";
 import type { Engine } from "./subject.js";
 
-const ACCOUNTS = 100_000;
+const ACCOUNTS = 30_000;
 
 const TABLES = [
   "CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL, status varchar(20) NOT NULL, version int NOT NULL)",

@@ -164,6 +164,6 @@ export const QUICK: Pace = {
   latency: { rounds: 8, roundMs: 800 },
   network: { rounds: 8, roundMs: 800 },
   throughput: { rounds: 6, blockMs: 130, limitMs: 9_000 },
-  cpu: { rounds: 6, blockMs: 100 },
-  stored: 300,
+  cpu: { rounds: 5, blockMs: 80 },
+  stored: 200,
 };
