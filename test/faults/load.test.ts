@@ -7,7 +7,7 @@ import { tallyOf } from "./figures.js";
 import { History } from "./history.js";
 import { ClientKilled, COUNTERS, counterOf, LoadClient, loadCall, loadRef } from "./load.js";
 import { pick, random, seedOf } from "./random.js";
-import type { Witness } from "./target.js";
+import type { Meddler } from "./target.js";
 
 const LONG = process.env.OPLEDGER_PROOF === "long";
 const CLIENTS = 8;
@@ -20,7 +20,7 @@ const tally = tallyOf("load");
 
 eachTarget("random load under random faults", (target) => {
   let database: { url: string; drop(): Promise<void> };
-  let witness: Witness;
+  let witness: Meddler;
   let proxy: FaultProxy;
 
   beforeAll(async () => {
@@ -106,7 +106,7 @@ const HOW: readonly Fault["how"][] = ["reset", "reset", "fin", "blackhole"];
 
 /** Cuts connections at random messages and kills random backends until the load is over. */
 async function faults(
-  { proxy, witness, mortals }: { proxy: FaultProxy; witness: Witness; mortals: readonly LoadClient[] },
+  { proxy, witness, mortals }: { proxy: FaultProxy; witness: Meddler; mortals: readonly LoadClient[] },
   next: () => number,
   running: () => boolean,
 ): Promise<void> {

@@ -5,7 +5,7 @@ import { settle, show } from "./check.js";
 import { databaseFor, eachTarget } from "./databases.js";
 import { tallyOf } from "./figures.js";
 import { seedOf } from "./random.js";
-import type { Opened, Witness } from "./target.js";
+import type { Meddler, Opened } from "./target.js";
 
 const LONG = process.env.OPLEDGER_PROOF === "long";
 const RUNS = LONG ? 1_000 : 60;
@@ -24,7 +24,7 @@ interface Model {
 
 interface Real {
   readonly opened: Opened<unknown>;
-  readonly witness: Witness;
+  readonly witness: Meddler;
   readonly scope: string;
   readonly cell: (key: string) => number;
 }
@@ -133,7 +133,7 @@ const COMMANDS: fc.Arbitrary<Command>[] = [
 
 eachTarget("any order of calls is what the model says", (target) => {
   let database: { url: string; drop(): Promise<void> };
-  let witness: Witness;
+  let witness: Meddler;
   let opened: Opened<unknown>;
 
   beforeAll(async () => {

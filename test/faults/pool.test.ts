@@ -3,13 +3,13 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { count, isRetryable, settle, show } from "./check.js";
 import { databaseFor, eachTarget } from "./databases.js";
 import { tallyOf } from "./figures.js";
-import type { Opened, OpenOptions, Witness } from "./target.js";
+import type { Meddler, Opened, OpenOptions } from "./target.js";
 
 const tally = tallyOf("pool");
 
 eachTarget("pools that run dry and connections that are killed", (target) => {
   let database: { url: string; drop(): Promise<void> };
-  let witness: Witness;
+  let witness: Meddler;
   const opened: Opened<unknown>[] = [];
 
   beforeAll(async () => {

@@ -11,7 +11,7 @@ export interface Target {
   /** Opens a pool of its own, with a ledger over it. */
   open(url: string, options?: OpenOptions): Opened<unknown>;
   /** Creates the ledger and the tables that the scenarios write to. */
-  prepare(url: string): Promise<Witness>;
+  prepare(url: string): Promise<Meddler>;
 }
 
 /** What only one engine understands: how it is asked to make a fault itself. */
@@ -89,6 +89,12 @@ export interface Witness {
   increments(keys: readonly string[]): Promise<number>;
   /** Ledger rows in the state that no transaction may commit. */
   unfinished(): Promise<number>;
+  query(statement: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
+  close(): Promise<void>;
+}
+
+/** A witness who also does what time and administrators do. */
+export interface Meddler extends Witness {
   /** The keys of a scope that the ledger holds, sorted. */
   keys(scope: string): Promise<string[]>;
   /** Moves a key past its retention, as time would. */
@@ -97,6 +103,4 @@ export interface Witness {
   kill(atMost?: number): Promise<number>;
   /** Ends the connections that wait for a lock. @returns how many */
   killWaiting(): Promise<number>;
-  query(statement: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
-  close(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import mysql from "mysql2/promise";
 import { ledgerMigrations } from "../../../src/migrations/index.js";
-import type { Witness } from "../target.js";
+import type { Meddler } from "../target.js";
 
 const EVENTS = ["insert", "update", "delete"] as const;
 
@@ -28,7 +28,7 @@ const seed = (n: number): string[] => [
   "commit",
 ];
 
-export async function prepareMysql(url: string, engine: "mysql" | "mariadb"): Promise<Witness> {
+export async function prepareMysql(url: string, engine: "mysql" | "mariadb"): Promise<Meddler> {
   const pool = mysql.createPool({ uri: url, connectionLimit: 3 });
   const own = new Set<number>();
   pool.pool.on("connection", (connection) => {
@@ -45,7 +45,7 @@ export async function prepareMysql(url: string, engine: "mysql" | "mariadb"): Pr
 
 type Rows = Record<string, unknown>[];
 
-function witness(pool: mysql.Pool, own: ReadonlySet<number>): Witness {
+function witness(pool: mysql.Pool, own: ReadonlySet<number>): Meddler {
   const query = async (statement: string, values: readonly unknown[] = []): Promise<Rows> => {
     const [rows] = await pool.query(statement, [...values]);
     return Array.isArray(rows) ? (rows as Rows) : [];

@@ -43,7 +43,7 @@ export const mysqlTarget: Target = target("mysql", "mysql2 × MySQL");
 
 const EFFECT = "insert into effects (n, note) values (?, 'once')";
 
-export function openMysql2(url: string, options: OpenOptions = {}): Opened<MysqlTransaction> {
+function openMysql2(url: string, options: OpenOptions = {}): Opened<MysqlTransaction> {
   const { poolMax = 4, workTimeoutMs, settings = {}, onEvent, prepare, ...ledgerOptions } = options;
   const pool = mysql.createPool({ uri: url, connectionLimit: poolMax, connectTimeout: 5_000 });
   const session = Object.entries(settings).map(([name, value]) => `session ${name} = ${value}`);

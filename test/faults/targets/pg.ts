@@ -5,11 +5,11 @@ import type { LedgerEvent } from "../../../src/core/events.js";
 import { ledgerMigrations } from "../../../src/migrations/index.js";
 import {
   CallersError,
+  type Meddler,
   type Opened,
   type OpenOptions,
   type Speech,
   type Target,
-  type Witness,
 } from "../target.js";
 
 const SPEECH: Speech = {
@@ -128,7 +128,7 @@ delete from accounts where n = ${n};
 insert into accounts (id, n, balance) select ${n} * 10 + k, ${n}, 100 from generate_series(0, 3) as k;
 delete from applied where n = ${n}`;
 
-async function prepare(url: string): Promise<Witness> {
+async function prepare(url: string): Promise<Meddler> {
   const client = witnessPool(url);
   for (const { up } of ledgerMigrations("postgres")) await client.query(up);
   await client.query(TABLES);
@@ -136,7 +136,7 @@ async function prepare(url: string): Promise<Witness> {
 }
 
 /** Looks at a database that was prepared before. */
-export function pgWitnessOf(url: string): Witness {
+export function pgWitnessOf(url: string): Meddler {
   return pgWitness(witnessPool(url));
 }
 
@@ -149,7 +149,7 @@ function witnessPool(url: string): pg.Pool {
 const KILL =
   "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
 
-function pgWitness(client: pg.Pool): Witness {
+function pgWitness(client: pg.Pool): Meddler {
   const query = async (
     statement: string,
     values: readonly unknown[] = [],
