@@ -102,11 +102,21 @@ export default {
     {
       name: "only-declared-packages",
       comment:
-        "A package that is not among `dependencies` is not there when a user installs this one. Clients are described by structure.",
+        "A package that is not among `dependencies` is not there when a user installs this one. Clients are described by structure; only an adapter of an ORM imports that one, since whoever imports the adapter has it.",
       severity: "error",
-      from: { path: "^src/" },
+      from: { path: "^src/", pathNot: "^src/adapters/prisma/" },
       to: {
         dependencyTypes: ["npm-dev", "npm-peer", "npm-optional", "npm-no-pkg", "npm-unknown", "npm-bundled"],
+      },
+    },
+    {
+      name: "prisma-imports",
+      comment: "What imports the extension has Prisma Client installed, and nothing else of Prisma's.",
+      severity: "error",
+      from: { path: "^src/adapters/prisma/" },
+      to: {
+        dependencyTypes: ["npm-dev", "npm-peer", "npm-optional", "npm-no-pkg", "npm-unknown", "npm-bundled"],
+        pathNot: "node_modules/@prisma/client/",
       },
     },
     {

@@ -1,19 +1,21 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { quote as quoteMysql } from "../dialects/mysql/sql.js";
 import { quote as quotePostgres } from "../dialects/postgres/sql.js";
+import { quote as quoteSqlite } from "../dialects/sqlite/sql.js";
 import { splitStatements } from "./statements.js";
 
 /** Engines that the ledger's schema is shipped for, and what takes the place of the names in its SQL. */
 const RENAME: Record<Engine, (sql: string, options: MigrationOptions) => string> = {
   postgres: renamedPostgres,
-  mysql: renamedMysql,
-  mariadb: renamedMysql,
+  mysql: renamedIn(quoteMysql),
+  mariadb: renamedIn(quoteMysql),
+  sqlite: renamedSqlite,
 };
 
-export type Engine = "postgres" | "mysql" | "mariadb";
+export type Engine = "postgres" | "mysql" | "mariadb" | "sqlite";
 
 export interface MigrationOptions {
-  /** The ledger's schema; `public` on PostgreSQL and the connection's database elsewhere unless given. It must exist. */
+  /** The ledger's schema; `public` on PostgreSQL, `main` on SQLite and the connection's database elsewhere unless given. It must exist. */
   readonly schema?: string | undefined;
   /** The ledger's table; `opledger_operations` unless given. Indexes and functions are named after it. */
   readonly table?: string | undefined;
@@ -89,9 +91,18 @@ function renamedPostgres(
 }
 
 /** Indexes and constraints belong to their table, and take no schema. */
-function renamedMysql(sql: string, { schema, table = "opledger_operations" }: MigrationOptions): string {
-  return sql.replaceAll(/`opledger_operations(\w*)`/g, (_, suffix: string) => {
-    const name = quoteMysql(table + suffix);
-    return schema === undefined || /_(?:idx|check)$/.test(suffix) ? name : `${quoteMysql(schema)}.${name}`;
+function renamedIn(quote: (name: string) => string): (sql: string, options: MigrationOptions) => string {
+  return (sql, { schema, table = "opledger_operations" }) =>
+    sql.replaceAll(/`opledger_operations(\w*)`/g, (_, suffix: string) => {
+      const name = quote(table + suffix);
+      return schema === undefined || /_(?:idx|check)$/.test(suffix) ? name : `${quote(schema)}.${name}`;
+    });
+}
+
+/** In an attached database it is the index that takes the schema, and never the table that it is on. */
+function renamedSqlite(sql: string, { schema, table = "opledger_operations" }: MigrationOptions): string {
+  return sql.replaceAll(/(ON )?`opledger_operations(\w*)`/g, (_, on: string | undefined, suffix: string) => {
+    const name = quoteSqlite(table + suffix);
+    return on === undefined && schema !== undefined ? `${quoteSqlite(schema)}.${name}` : `${on ?? ""}${name}`;
   });
 }

@@ -4,7 +4,9 @@
  */
 export function splitStatements(sql: string): string[] {
   const statements = /^DELIMITER /m.test(sql) ? splitDelimited(sql) : splitScript(sql);
-  return statements.map((statement) => statement.trim()).filter((statement) => withoutComments(statement) !== "");
+  return statements
+    .map((statement) => statement.trim())
+    .filter((statement) => withoutComments(statement) !== "");
 }
 
 function withoutComments(statement: string): string {
@@ -27,7 +29,8 @@ function splitDelimited(sql: string): string[] {
 }
 
 /** What may hold a semicolon that ends nothing, and the semicolon that ends a statement. */
-const TOKEN = /--[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\$(\w*)\$[\s\S]*?\$\1\$|;/g;
+const TOKEN =
+  /--[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\$(\w*)\$[\s\S]*?\$\1\$|;/g;
 const TRIGGER = /^CREATE\s+(?:TEMP\s+|TEMPORARY\s+)?TRIGGER\b[\s\S]*\bBEGIN\b/i;
 
 function splitScript(sql: string): string[] {

@@ -104,6 +104,23 @@ describe("a planted import is reported by its rule and no other", () => {
     expect(violations.map(({ rule }) => rule)).toEqual(["only-declared-packages"]);
   });
 
+  it.each([
+    ["a package of Prisma's that is not the client", values("@prisma/engines")],
+    ["the types of one", types("@prisma/dmmf")],
+  ])("prisma-imports: %s", async (_, text) => {
+    const { violations } = await check({ "src/adapters/prisma/a.ts": text });
+    expect(violations.map(({ rule }) => rule)).toEqual(["prisma-imports"]);
+  });
+
+  it("prisma-imports: the client is the extension's, and nobody else's", async () => {
+    const text = values("@prisma/client/extension");
+    const files = { "src/adapters/prisma/a.ts": text, "src/adapters/pg/a.ts": text };
+    const { violations } = await check(files);
+    expect(violations.map(({ rule, from }) => [rule, from])).toEqual([
+      ["only-declared-packages", "src/adapters/pg/a.ts"],
+    ]);
+  });
+
   it("terminal-only-in-cli", async () => {
     const text = `import { Command } from "commander";\nexport { Command };\n`;
     const { violations } = await check({ "src/core/a.ts": text, "src/cli/a.ts": text });
@@ -122,6 +139,7 @@ describe("a planted import is reported by its rule and no other", () => {
       ...FORBIDDEN.map(([rule]) => rule),
       "no-cycles",
       "only-declared-packages",
+      "prisma-imports",
       "terminal-only-in-cli",
       "resolvable",
     ]);

@@ -67,8 +67,7 @@ export class History {
 
   /** acked <= counter <= acked + unknown, and counter = sum of the ledger's deltas. */
   async #counter(witness: Witness, counter: number): Promise<string[]> {
-    const [row] = await witness.query("select balance - 100 as value from accounts where id = $1", [counter]);
-    const value = Number(row?.value);
+    const value = await witness.counted(counter);
     const keys = [...this.#byKey.values()].filter(
       (each) => each.counter === counter && /-[03]$/.test(each.ref.operation),
     );
@@ -77,11 +76,7 @@ export class History {
     const acked = sum(keys.filter(({ told }) => told.length > 0));
     const unknown = sum(keys.filter(({ told }) => told.length === 0));
     const names = keys.flatMap(({ ref }) => [ref.key, `${ref.key}-b`]);
-    const [ledger] = await witness.query(
-      "select count(*) as value from opledger_operations where state = 1 and key = any ($1) and operation ~ '-[03]$'",
-      [names],
-    );
-    const deltas = Number(ledger?.value);
+    const deltas = await witness.increments(names);
     const found: string[] = [];
     if (value < acked || value > acked + unknown)
       found.push(`counter ${value}, acked ${acked}, unknown ${unknown}`);

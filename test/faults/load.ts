@@ -15,7 +15,10 @@ export function counterOf(key: number): number {
   return 10 + (Math.floor(key / 4) % COUNTERS);
 }
 
-export async function loadCall(opened: Opened<unknown>, key: number): Promise<unknown> {
+export async function loadCall(
+  opened: Pick<Opened<unknown>, "ledger" | "effect">,
+  key: number,
+): Promise<unknown> {
   const ref = loadRef(key);
   const increment = { table: "accounts", where: { id: counterOf(key) }, by: { balance: 1n } };
   switch (key % 4) {

@@ -58,7 +58,11 @@ export interface Witness {
   applied(n: number): Promise<number>;
   /** The sum of the cell's balances. */
   balance(n: number): Promise<number>;
+  /** What was added to the account that serves as a counter. */
+  counted(id: number): Promise<number>;
   stored(operation: string, key: string): Promise<StoredRow[]>;
+  /** How many completed increments of a load the ledger holds under these keys. */
+  increments(keys: readonly string[]): Promise<number>;
   /** Ledger rows in the state that no transaction may commit. */
   unfinished(): Promise<number>;
   query(statement: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;

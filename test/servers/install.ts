@@ -121,4 +121,5 @@ const section = (title: string, lines: readonly string[]): void => {
 section("Already there:", there);
 section("Added:", added);
 section(`${"!".repeat(72)}\nLEFT OUT (tests that need it are skipped):`, leftOut);
-process.exitCode = failed ? 1 : 0;
+// The tests run on what there is, so only somebody who requires all of it has to stop here.
+process.exitCode = failed && process.env.OPLEDGER_REQUIRE !== undefined ? 1 : 0;

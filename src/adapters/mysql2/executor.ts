@@ -10,7 +10,7 @@ import type {
 import { Mutex } from "../../core/mutex.js";
 import { inOrder } from "../../core/script.js";
 import { CANARY } from "../../dialects/mysql/fold.js";
-import type { Traits } from "../../dialects/mysql/writes.js";
+import type { Traits } from "../../dialects/mysql/traits.js";
 import { Bounded } from "./bounded.js";
 import {
   type Connection,

@@ -4,7 +4,7 @@ import type { Folded, Folder } from "../../dialects/mysql/fold.js";
 import { MARIADB_FOLDER } from "../../dialects/mysql/fold-mariadb.js";
 import { mysqlFolder } from "../../dialects/mysql/fold-mysql.js";
 import { type EngineName, probe, TRAITS } from "../../dialects/mysql/index.js";
-import type { Traits } from "../../dialects/mysql/writes.js";
+import type { Traits } from "../../dialects/mysql/traits.js";
 import { type Connection, inTransaction, type MysqlHeader } from "./client.js";
 import { errnoOf, mysql2Failure, noteLoss, noteOutdated, ResponseTimeout } from "./failure.js";
 import { bindable, inlined } from "./literal.js";

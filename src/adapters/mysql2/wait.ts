@@ -1,4 +1,4 @@
-import type { Traits } from "../../dialects/mysql/writes.js";
+import type { Traits } from "../../dialects/mysql/traits.js";
 
 /** The server counts in whole seconds. MySQL knows no shorter wait than one, MariaDB also none at all. */
 export function waitSeconds(waitMs: number, { waitSecondsMin }: Traits): number {

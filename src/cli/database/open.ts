@@ -2,10 +2,11 @@ import { DEFAULT_TABLE } from "../../core/options.js";
 import type { DatabaseFlags } from "../command.js";
 import { CliError, EXIT } from "../exit.js";
 import type { Io } from "../io.js";
-import type { Client, LedgerNames } from "./client.js";
+import type { Client, ConnectOptions, LedgerNames } from "./client.js";
 import { connectMysql } from "./mysql.js";
 import { connectPostgres } from "./postgres.js";
-import { databaseUrl, type Protocol } from "./url.js";
+import { connectSqlite } from "./sqlite.js";
+import { type DatabaseUrl, databaseUrl, type Protocol } from "./url.js";
 
 /** A connected database, where the ledger is in it, and how to name it to people. */
 export interface OpenDatabase extends Client {
@@ -16,12 +17,10 @@ export interface OpenDatabase extends Client {
   readonly ledgerName: string;
 }
 
-const CONNECT: Readonly<Record<Protocol, (target: string, cwd: string) => Promise<Client>>> = {
+const CONNECT: Readonly<Record<Protocol, (target: string, options: ConnectOptions) => Promise<Client>>> = {
   postgres: connectPostgres,
   mysql: connectMysql,
-  sqlite: () => {
-    throw new CliError(EXIT.unreachable, "SQLite is not supported yet.");
-  },
+  sqlite: connectSqlite,
 };
 
 /**
@@ -33,9 +32,10 @@ export async function withDatabase<T>(
   io: Io,
   flags: DatabaseFlags,
   use: (database: OpenDatabase) => Promise<T>,
+  { create = false }: { readonly create?: boolean } = {},
 ): Promise<T> {
   const url = databaseUrl(flags.url, io.env);
-  const client = await connect(url.protocol, url.target, url.shown, io.cwd);
+  const client = await connect(url, { cwd: io.cwd, create });
   const names = { schema: flags.schema ?? url.schema, table: flags.table ?? DEFAULT_TABLE };
   const schema = names.schema ?? (client.engine === "postgres" ? "public" : undefined);
   const ledgerName = schema === undefined ? names.table : `${schema}.${names.table}`;
@@ -47,9 +47,9 @@ export async function withDatabase<T>(
   }
 }
 
-async function connect(protocol: Protocol, target: string, shown: string, cwd: string): Promise<Client> {
+async function connect({ protocol, target, shown }: DatabaseUrl, options: ConnectOptions): Promise<Client> {
   try {
-    return await CONNECT[protocol](target, cwd);
+    return await CONNECT[protocol](target, options);
   } catch (error) {
     if (error instanceof CliError) throw error;
     throw new CliError(EXIT.unreachable, `No connection to ${shown}: ${reason(error)}`, {

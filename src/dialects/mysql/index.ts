@@ -8,9 +8,11 @@ import type {
   TableKey,
 } from "../../core/dialect.js";
 import type { ResultSet, Row, Statement } from "../../core/executor.js";
-import { addMany, insertMany, madeRows, targetsOf } from "./batch.js";
-import { plain, prepared, quote, quotePath } from "./sql.js";
-import { hasNaturalKey, type Traits, writeStatements } from "./writes.js";
+import { addMany, insertMany, madeRows, targetsOf } from "../script/batch.js";
+import { plain, prepared } from "../script/grammar.js";
+import { needsKey, writeStatements } from "../script/writes.js";
+import { quote, quotePath } from "./sql.js";
+import { MARIADB, MYSQL, type Traits } from "./traits.js";
 
 export interface MysqlDialectOptions {
   /** The database that holds the ledger; the connection's own unless given. */
@@ -23,10 +25,7 @@ export interface MysqlDialectOptions {
 export type EngineName = "mysql" | "mariadb";
 
 /** MySQL 8.0 and later, and MariaDB 10.11 and later. */
-export const TRAITS: Readonly<Record<EngineName, Traits>> = {
-  mysql: { insertReturning: false, boundsStatements: false, compoundStatements: false, waitSecondsMin: 1 },
-  mariadb: { insertReturning: true, boundsStatements: true, compoundStatements: true, waitSecondsMin: 0 },
-};
+export const TRAITS: Readonly<Record<EngineName, Traits>> = { mysql: MYSQL, mariadb: MARIADB };
 
 const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
 
@@ -67,7 +66,7 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
     script: (operation, write, scriptOptions) => ({
       // Never by locking: where no row stands, that would lock the gap that every new operation is inserted into.
       prior: recall(operation, ""),
-      ...writeStatements(write, traits(), scriptOptions),
+      ...writeStatements(traits(), write, scriptOptions),
     }),
     recall: (operation, options) => recall(operation, options?.locking === true ? " LOCK IN SHARE MODE" : ""),
     readRecall,
@@ -84,14 +83,11 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
         }),
       ),
     recordMany: (records) => insertRows(ledger, records),
-    targetsOf: (writes, { locking }) => targetsOf(writes, locking),
-    insertMany: (writes) => insertMany(writes, traits()),
-    madeRows,
-    addMany,
-    needsKey: (write) =>
-      !traits().insertReturning &&
-      (write.verb === "insert" || write.verb === "upsert") &&
-      !hasNaturalKey(write),
+    targetsOf: (writes, { locking }) => targetsOf(traits(), writes, locking),
+    insertMany: (writes) => insertMany(traits(), writes),
+    madeRows: (writes, key) => madeRows(traits(), writes, key),
+    addMany: (groups) => addMany(traits(), groups),
+    needsKey: (write) => needsKey(traits(), write),
     describe,
     readKey,
     forget: (operation, waiting) =>

@@ -1,5 +1,4 @@
-import type { Statement } from "../../core/executor.js";
-import type { Entries } from "../../core/writes.js";
+import { type Fragment, quotePath as quoted } from "../script/grammar.js";
 
 const IDENTIFIER_CHARACTERS_MAX = 64;
 
@@ -22,44 +21,6 @@ export function quote(name: string): string {
   return `\`${name.replaceAll("`", "``")}\``;
 }
 
-export function quotePath(path: readonly string[]): string {
-  return path.map(quote).join(".");
-}
-
-/** A statement worth preparing. */
-export function prepared(sql: string, values: readonly unknown[], more: Partial<Statement> = {}): Statement {
-  return { sql, values, name: sql, ...more };
-}
-
-export function plain(sql: string): Statement {
-  return { sql, values: [] };
-}
-
-/** SQL with the values of its placeholders, to be put together in order. */
-export interface Fragment {
-  readonly sql: string;
-  readonly values: readonly unknown[];
-}
-
-export function join(fragments: readonly Fragment[], separator: string): Fragment {
-  return {
-    sql: fragments.map(({ sql }) => sql).join(separator),
-    values: fragments.flatMap(({ values }) => values),
-  };
-}
-
-/** Columns that equal values. */
-export function matches(entries: Entries): Fragment {
-  return join(
-    entries.map(([column, value]) =>
-      value === null
-        ? { sql: `${quote(column)} IS NULL`, values: [] }
-        : { sql: `${quote(column)} = ?`, values: [value] },
-    ),
-    " AND ",
-  );
-}
-
 /**
  * A number that is added exactly: a bare placeholder would make the sum a DOUBLE, which loses what is beyond 2^53.
  */
@@ -72,4 +33,8 @@ export function amount(value: unknown): Fragment {
   const text = String(value);
   const whole = /^[+-]?\d{1,18}$/.test(text);
   return { sql: whole ? "CAST(? AS SIGNED)" : "CAST(? AS DECIMAL(65,30))", values: [text] };
+}
+
+export function quotePath(path: readonly string[]): string {
+  return quoted({ quote }, path);
 }

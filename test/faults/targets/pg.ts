@@ -135,6 +135,12 @@ function pgWitness(client: pg.Pool): Witness {
     },
     applied: (n) => number("select count(*) as value from applied where n = $1", [n]),
     balance: (n) => number("select coalesce(sum(balance), 0) as value from accounts where n = $1", [n]),
+    counted: (id) => number("select balance - 100 as value from accounts where id = $1", [id]),
+    increments: (keys) =>
+      number(
+        "select count(*) as value from opledger_operations where state = 1 and key = any ($1) and operation ~ '-[03]$'",
+        [keys],
+      ),
     stored: async (operation, key) =>
       (
         await query("select state, result from opledger_operations where operation = $1 and key = $2", [

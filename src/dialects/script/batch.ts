@@ -2,8 +2,8 @@ import type { TableKey } from "../../core/dialect.js";
 import type { Statement } from "../../core/executor.js";
 import { POSITION_ALIAS } from "../../core/write-many-in-transaction.js";
 import type { Entries, Write } from "../../core/writes.js";
-import { amount, type Fragment, join, matches, quote, quotePath } from "./sql.js";
-import { byKey, inserting, insertion, natural, returned, type Traits } from "./writes.js";
+import { type Fragment, type Grammar, join, matches, quotePath } from "./grammar.js";
+import { byKey, inserting, insertion, natural, returned } from "./writes.js";
 
 type Insert = Extract<Write, { verb: "insert" }>;
 type Increment = Extract<Write, { verb: "increment" }>;
@@ -14,35 +14,36 @@ function text({ sql, values }: Fragment): Statement {
 }
 
 /** The rows that writes are meant for, each with its write's position; locked in the order of their keys. */
-export function targetsOf(writes: readonly Write[], locking: boolean): Statement {
+export function targetsOf(grammar: Grammar, writes: readonly Write[], locking: boolean): Statement {
   const [first] = writes;
   if (first === undefined) throw new TypeError("a batch holds at least one write");
   const entries = writes.map(targetEntries);
   const columns =
     first.verb === "increment"
-      ? [...first.where, ...first.by].map(([column]) => quote(column)).join(", ")
-      : starOf(first);
-  const order = (entries[0] ?? []).map(([column]) => quote(column)).join(", ");
+      ? [...first.where, ...first.by].map(([column]) => grammar.quote(column)).join(", ")
+      : starOf(grammar, first);
+  const order = (entries[0] ?? []).map(([column]) => grammar.quote(column)).join(", ");
   return positioned(
+    grammar,
     first,
     columns,
-    entries.map(matches),
-    ` ORDER BY ${order}${locking ? " FOR UPDATE" : ""}`,
+    entries.map((entry) => matches(grammar, entry)),
+    ` ORDER BY ${order}${locking ? grammar.forUpdate : ""}`,
   );
 }
 
 /** The rows that an insert of many made, where it cannot return them itself. */
-export function madeRows(writes: readonly Insert[], key: TableKey | undefined): Statement {
+export function madeRows(grammar: Grammar, writes: readonly Insert[], key: TableKey | undefined): Statement {
   const [first] = writes;
   if (first === undefined) throw new TypeError("a batch holds at least one write");
   const rows = writes.map((write, position) =>
-    byKey(write, key, ` + ${position} * @@auto_increment_increment`),
+    byKey(grammar, write, key, ` + ${position}${grammar.insertIdStep}`),
   );
-  return positioned(first, starOf(first), rows, " FOR UPDATE");
+  return positioned(grammar, first, starOf(grammar, first), rows, grammar.forUpdate);
 }
 
 /** @throws {TypeError} the writes are no inserts */
-export function insertMany(writes: readonly Insert[], traits: Traits): Statement {
+export function insertMany(grammar: Grammar, writes: readonly Insert[]): Statement {
   const [first] = writes;
   if (first === undefined) throw new TypeError("a batch holds at least one write");
   const columns = first.values.map(([column]) => column);
@@ -50,10 +51,10 @@ export function insertMany(writes: readonly Insert[], traits: Traits): Statement
     const given = new Map(values);
     return columns.map((column) => [column, given.get(column)]);
   });
-  const head = insertion(first).sql;
+  const head = insertion(grammar, first).sql;
   const row = `(${columns.map(() => "?").join(", ")})`;
   const sql = `${head}${`, ${row}`.repeat(rows.length - 1)}`;
-  const made = inserting(first, traits, {
+  const made = inserting(grammar, first, {
     sql,
     values: rows.flatMap((row) => row.map(([, value]) => value)),
   });
@@ -61,38 +62,47 @@ export function insertMany(writes: readonly Insert[], traits: Traits): Statement
 }
 
 /** Adds up to several amounts to each row. */
-export function addMany(groups: readonly (readonly Increment[])[]): Statement {
-  const rows = groups.flatMap(([first]) => (first === undefined ? [] : [matches(first.where)]));
+export function addMany(grammar: Grammar, groups: readonly (readonly Increment[])[]): Statement {
+  const rows = groups.flatMap(([first]) => (first === undefined ? [] : [matches(grammar, first.where)]));
   const [first] = groups[0] ?? [];
   if (first === undefined) throw new TypeError("a batch holds at least one write");
   const set = first.by.map(([column]): Fragment => {
     const whens = groups.map((group, index): Fragment => {
       const amounts = join(
-        group.map(({ by }) => amount(new Map(by).get(column))),
+        group.map(({ by }) => grammar.amount(new Map(by).get(column))),
         " + ",
       );
       const row = rows[index] ?? { sql: "FALSE", values: [] };
       return { sql: `WHEN ${row.sql} THEN ${amounts.sql}`, values: [...row.values, ...amounts.values] };
     });
     const chosen = join(whens, " ");
-    return { sql: `${quote(column)} = ${quote(column)} + CASE ${chosen.sql} END`, values: chosen.values };
+    return {
+      sql: `${grammar.quote(column)} = ${grammar.quote(column)} + CASE ${chosen.sql} END`,
+      values: chosen.values,
+    };
   });
   const changes = join(set, ", ");
   const where = anyOf(rows);
   return text({
-    sql: `UPDATE ${quotePath(first.table)} SET ${changes.sql} WHERE ${where.sql}`,
+    sql: `UPDATE ${quotePath(grammar, first.table)} SET ${changes.sql} WHERE ${where.sql}`,
     values: [...changes.values, ...where.values],
   });
 }
 
-function positioned(write: Write, columns: string, rows: readonly Fragment[], tail: string): Statement {
+function positioned(
+  grammar: Grammar,
+  write: Write,
+  columns: string,
+  rows: readonly Fragment[],
+  tail: string,
+): Statement {
   const place = join(
     rows.map(({ sql, values }, position) => ({ sql: `WHEN ${sql} THEN ${position}`, values })),
     " ",
   );
   const where = anyOf(rows);
   return text({
-    sql: `SELECT CASE ${place.sql} END AS ${quote(POSITION_ALIAS)}, ${columns} FROM ${quotePath(write.table)} WHERE ${where.sql}${tail}`,
+    sql: `SELECT CASE ${place.sql} END AS ${grammar.quote(POSITION_ALIAS)}, ${columns} FROM ${quotePath(grammar, write.table)} WHERE ${where.sql}${tail}`,
     values: [...place.values, ...where.values],
   });
 }
@@ -104,9 +114,9 @@ function anyOf(rows: readonly Fragment[]): Fragment {
   );
 }
 
-function starOf(write: Write): string {
-  const columns = returned(write);
-  return columns === "*" ? `${quote(write.table.at(-1) ?? "")}.*` : columns;
+function starOf(grammar: Grammar, write: Write): string {
+  const columns = returned(grammar, write);
+  return columns === "*" ? `${grammar.quote(write.table.at(-1) ?? "")}.*` : columns;
 }
 
 function targetEntries(write: Write): Entries {

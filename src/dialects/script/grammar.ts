@@ -1,0 +1,58 @@
+import type { Statement } from "../../core/executor.js";
+import type { Entries } from "../../core/writes.js";
+
+/** SQL with the values of its placeholders, to be put together in order. */
+export interface Fragment {
+  readonly sql: string;
+  readonly values: readonly unknown[];
+}
+
+/** What engines that write by several statements say differently, or cannot say. */
+export interface Grammar {
+  /** The only way an identifier gets into SQL. */
+  quote(name: string): string;
+  /** Makes a read lock its rows, and see them as they are now; empty where a writer has the whole database to itself. */
+  readonly forUpdate: string;
+  /** `INSERT … RETURNING`. */
+  readonly insertReturning: boolean;
+  /** Whether RETURNING shows what the table's triggers made of the row. */
+  readonly returnsTriggered: boolean;
+  /** The number that the engine gave to the row it inserted last. */
+  readonly lastInsertId: string;
+  /** What the numbers of rows inserted together are apart, as a factor. */
+  readonly insertIdStep: string;
+  /** A number that is added exactly, whatever the driver sends it as. */
+  amount(value: unknown): Fragment;
+}
+
+/** A statement worth preparing. */
+export function prepared(sql: string, values: readonly unknown[], more: Partial<Statement> = {}): Statement {
+  return { sql, values, name: sql, ...more };
+}
+
+export function plain(sql: string): Statement {
+  return { sql, values: [] };
+}
+
+export function join(fragments: readonly Fragment[], separator: string): Fragment {
+  return {
+    sql: fragments.map(({ sql }) => sql).join(separator),
+    values: fragments.flatMap(({ values }) => values),
+  };
+}
+
+export function quotePath({ quote }: Pick<Grammar, "quote">, path: readonly string[]): string {
+  return path.map((name) => quote(name)).join(".");
+}
+
+/** Columns that equal values. */
+export function matches({ quote }: Grammar, entries: Entries): Fragment {
+  return join(
+    entries.map(([column, value]) =>
+      value === null
+        ? { sql: `${quote(column)} IS NULL`, values: [] }
+        : { sql: `${quote(column)} = ?`, values: [value] },
+    ),
+    " AND ",
+  );
+}

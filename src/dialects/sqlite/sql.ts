@@ -1,0 +1,36 @@
+import type { Fragment, Grammar } from "../script/grammar.js";
+
+/**
+ * The only way an identifier gets into SQL. In backquotes, since SQLite takes an unknown name in double quotes for a text,
+ * and so would compare with it instead of refusing it.
+ *
+ * @throws {TypeError} the name is empty, or holds NUL
+ * @see https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted
+ */
+export function quote(name: string): string {
+  if (typeof name !== "string" || name.length === 0 || name.includes("\0") || !name.isWellFormed()) {
+    throw new TypeError(`not an identifier: ${JSON.stringify(name)}`);
+  }
+  return `\`${name.replaceAll("`", "``")}\``;
+}
+
+/** Whole numbers as text, since drivers send numbers as floating point. */
+function amount(value: unknown): Fragment {
+  if (typeof value === "number" && !Number.isSafeInteger(value)) return { sql: "?", values: [value] };
+  const text = String(value);
+  return { sql: /^[+-]?\d+$/.test(text) ? "CAST(? AS INTEGER)" : "CAST(? AS NUMERIC)", values: [text] };
+}
+
+/** RETURNING shows a row as it was before AFTER triggers, the only ones that can change it. */
+export const SQLITE: Grammar = {
+  quote,
+  amount,
+  forUpdate: "",
+  insertReturning: true,
+  returnsTriggered: false,
+  lastInsertId: "last_insert_rowid()",
+  insertIdStep: "",
+};
+
+/** What the ledger is called in our own statements, so that an error about one of its columns tells. */
+export const ALIAS = "opledger_ledger";
