@@ -1,6 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { withDatabase } from "../../src/cli/database/open.js";
+import { applyMigrations } from "../../src/migrations/apply.js";
 import { availableEngines, openDatabase, type TestDatabase } from "./database.js";
 import { dump } from "./dump.js";
+import { plainIo } from "./io.js";
 import { answer, opledger, run } from "./run.js";
 
 const open: TestDatabase[] = [];
@@ -23,6 +26,13 @@ function killedMigrate(
   side: "before" | "after",
 ): ReturnType<typeof run> {
   return run(process.execPath, ["--import", "tsx", KILLED, database.engine, database.url, String(nth), side]);
+}
+
+/** Migrates over one connection of this process, which is quicker than a process for each. */
+async function goOn({ engine, url }: TestDatabase): Promise<void> {
+  await withDatabase(plainIo(), { url }, ({ query }) =>
+    applyMigrations({ run: ({ sql, values }) => query(sql, values) }, { engine, waitMs: 30_000 }),
+  );
 }
 
 const VERSION_1 = { from: 0, to: 1, applied: [1] };
@@ -59,7 +69,7 @@ describe.each(availableEngines())("opledger migrate on %s", (engine) => {
         const database = await fresh(engine);
         const { exitCode, stdout } = await killedMigrate(database, nth, side);
         if (exitCode === null && stdout === "") killed += 1;
-        await answer(["migrate", "--url", database.url]);
+        await goOn(database);
         await expect(await dump(database)).toMatchFileSnapshot(`golden/${engine}.sql`);
         await database.drop();
         open.splice(open.indexOf(database), 1);

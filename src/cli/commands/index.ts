@@ -1,8 +1,9 @@
 import type { CliCommand } from "../command.js";
+import { lint } from "./lint.js";
 import { migrate } from "./migrate.js";
 import { migrationCreate } from "./migration-create.js";
 import { show } from "./show.js";
 import { sweep } from "./sweep.js";
 
 /** Every command, in the order of the help. A new one is a file beside this one and a line here. */
-export const COMMANDS: readonly CliCommand[] = [migrationCreate, migrate, sweep, show];
+export const COMMANDS: readonly CliCommand[] = [migrationCreate, migrate, lint, sweep, show];

@@ -99,6 +99,17 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
     sweep: (limit) => plain(sweepSql(ledger, limit)),
     inspect: (operation) => prepared(inspectSql(ledger), [idBytes(operation)]),
     readRecord,
+    stats: () => plain(statsSql(ledger)),
+    resultsOf: (scope, after, limit) =>
+      prepared(
+        `SELECT LOWER(HEX(id)) AS id FROM ${ledger}
+WHERE scope = ? AND id > ? AND result IS NOT NULL AND state <> ${STATE.claimed} ORDER BY id LIMIT ${Math.trunc(limit)}`,
+        [scope, Buffer.from(after, "hex")],
+      ),
+    erase: (ids) => ({
+      sql: `UPDATE ${ledger} SET result = NULL WHERE id IN (${ids.map(() => "?").join(", ")}) AND state <> ${STATE.claimed}`,
+      values: ids.map((id) => Buffer.from(id, "hex")),
+    }),
   };
 }
 
@@ -176,6 +187,7 @@ function readRecall({ rows: [row] }: ResultSet): Recalled | undefined {
   switch (row?.status) {
     case "completed":
     case "failed":
+      if (row.result === null) return { status: "erased" };
       return { status: row.status, result: bytesOf(row.result) };
     case "expired":
     case "mismatch":
@@ -220,9 +232,20 @@ function sweepSql(ledger: string, limit: number): string {
 ) AS chosen STRAIGHT_JOIN ${ledger} AS swept FORCE INDEX (PRIMARY) ON swept.id = chosen.id`;
 }
 
+function statsSql(ledger: string): string {
+  const count = (condition: string): string => `COUNT(CASE WHEN ${condition} THEN 1 END)`;
+  return `SELECT operation, ${count(`state = ${STATE.completed}`)} AS completed, ${count(`state = ${STATE.failed}`)} AS failed,
+  ${count(`state = ${STATE.claimed}`)} AS unfinished, ${count("expires_at <= UTC_TIMESTAMP(6)")} AS expired,
+  ${count("expires_at > UTC_TIMESTAMP(6) AND expires_at <= UTC_TIMESTAMP(6) + INTERVAL 1 DAY")} AS expiring,
+  ${epochMs("MIN(created_at)")} AS oldest_ms, CAST(COALESCE(SUM(LENGTH(result)), 0) AS CHAR) AS bytes
+FROM ${ledger} GROUP BY operation ORDER BY operation`;
+}
+
+function epochMs(time: string): string {
+  return `CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', ${time}) / 1000 AS CHAR)`;
+}
+
 function inspectSql(ledger: string): string {
-  const epochMs = (column: string): string =>
-    `CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', ${column}) / 1000 AS CHAR)`;
   return `SELECT LOWER(HEX(id)) AS id, scope, operation, \`key\`, LOWER(HEX(fingerprint)) AS fingerprint, result,
   CASE state WHEN ${STATE.failed} THEN 'failed' ELSE 'completed' END AS status,
   ${epochMs("created_at")} AS created_ms, ${epochMs("expires_at")} AS expires_ms,

@@ -62,6 +62,9 @@ export function postgresDialect({ schema, table }: PostgresDialectOptions): OneS
     sweep: (limit) => bind(fixed.sweep, [limit]),
     inspect: ({ id }) => bind(fixed.inspect, [id]),
     readRecord,
+    stats: () => fixed.stats,
+    resultsOf: (scope, after, limit) => bind(fixed.resultsOf, [scope, after, limit]),
+    erase: (ids) => bind(fixed.erase, [ids]),
   };
 }
 
@@ -89,9 +92,12 @@ function claimValues(operation: ClaimedOperation, { waitMs }: WaitOptions): unkn
   return [id, scope, name, key, fingerprint, lockTimeout(waitMs), retentionMs];
 }
 
-function fixedStatements(
-  ledger: string,
-): Record<"claim" | "recall" | "complete" | "forget" | "sweep" | "inspect", Prepared> {
+function fixedStatements(ledger: string): Record<
+  "claim" | "recall" | "complete" | "forget" | "sweep" | "inspect" | "resultsOf" | "erase",
+  Prepared
+> & {
+  readonly stats: Statement;
+} {
   return {
     // The lock timeout bounds the wait for a concurrent claim, and is the caller's own again once that wait is over.
     claim: prepared(`
@@ -147,7 +153,29 @@ SELECT opledger_ledger.id::text, opledger_ledger.scope, opledger_ledger.operatio
   (extract(epoch FROM opledger_ledger.expires_at) * 1000)::text AS expires_ms,
   (opledger_ledger.expires_at <= clock_timestamp())::text AS expired
 FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid`),
+    stats: { sql: statsSql(ledger), values: [] },
+    resultsOf: prepared(`
+SELECT opledger_ledger.id::text AS id FROM ${ledger} AS opledger_ledger
+WHERE opledger_ledger.scope = $1::text AND opledger_ledger.id > $2::uuid AND opledger_ledger.result IS NOT NULL
+  AND opledger_ledger.state <> ${STATE.claimed}
+ORDER BY opledger_ledger.id LIMIT $3::integer`),
+    erase: prepared(
+      `UPDATE ${ledger} SET result = NULL WHERE id = ANY ($1::uuid[]) AND state <> ${STATE.claimed}`,
+    ),
   };
+}
+
+function statsSql(ledger: string): string {
+  return `
+SELECT opledger_ledger.operation, count(*) FILTER (WHERE opledger_ledger.state = ${STATE.completed})::text AS completed,
+  count(*) FILTER (WHERE opledger_ledger.state = ${STATE.failed})::text AS failed,
+  count(*) FILTER (WHERE opledger_ledger.state = ${STATE.claimed})::text AS unfinished,
+  count(*) FILTER (WHERE opledger_ledger.expires_at <= statement_timestamp())::text AS expired,
+  count(*) FILTER (WHERE opledger_ledger.expires_at > statement_timestamp()
+    AND opledger_ledger.expires_at <= statement_timestamp() + interval '1 day')::text AS expiring,
+  (extract(epoch FROM min(opledger_ledger.created_at)) * 1000)::text AS oldest_ms,
+  coalesce(sum(octet_length(opledger_ledger.result)), 0)::text AS bytes
+FROM ${ledger} AS opledger_ledger GROUP BY opledger_ledger.operation ORDER BY opledger_ledger.operation`;
 }
 
 /** Remembers the lock timeout before it is set, sets it, and gives it back after the wait. */
@@ -166,6 +194,7 @@ function readClaim({ rows: [row] }: ResultSet): Claim {
   switch (row?.status) {
     case "completed":
     case "failed":
+      if (row.result === null) return { status: "erased" };
       return { status: row.status, result: bytesOf(row.result, "base64") };
     case "expired":
     case "mismatch":
@@ -182,6 +211,7 @@ function readAnswer(answer: Row | undefined): WriteAnswer {
   switch (status) {
     case "executed":
     case "replayed":
+      if (letter === null) return { status: "erased" };
       return { status, effect: EFFECT_OF[String(letter)] ?? "unchanged", row };
     case "version-conflict":
       return { status, actual: actual === "" ? null : wholeNumber(String(actual)) };

@@ -87,6 +87,21 @@ WHERE ${ALIAS}.id = ? AND ${ALIAS}.expires_at <= ${NOW} AND ${ALIAS}.state <> ${
   ORDER BY ${ALIAS}.expires_at LIMIT ${Math.trunc(limit)})`),
     inspect: (operation) => prepared(inspectSql(ledger), [idBytes(operation)]),
     readRecord,
+    stats: () => plain(statsSql(ledger)),
+    resultsOf: (scope, after, limit) =>
+      prepared(
+        `SELECT lower(hex(${ALIAS}.id)) AS id FROM ${ledger} AS ${ALIAS}
+WHERE ${ALIAS}.scope = ? AND ${ALIAS}.id > ? AND ${ALIAS}.result IS NOT NULL AND ${ALIAS}.state <> ${STATE.claimed}
+ORDER BY ${ALIAS}.id LIMIT ${Math.trunc(limit)}`,
+        [scope, Buffer.from(after, "hex")],
+      ),
+    erase: (ids) => ({
+      ...plain(
+        `UPDATE ${ledger} AS ${ALIAS} SET result = NULL
+WHERE ${ALIAS}.id IN (${ids.map(() => "?").join(", ")}) AND ${ALIAS}.state <> ${STATE.claimed}`,
+      ),
+      values: ids.map((id) => Buffer.from(id, "hex")),
+    }),
   };
 }
 
@@ -147,6 +162,7 @@ function readRecall({ rows: [row] }: ResultSet): Recalled | undefined {
   switch (row?.status) {
     case "completed":
     case "failed":
+      if (row.result === null) return { status: "erased" };
       return { status: row.status, result: bytesOf(row.result) };
     case "expired":
     case "mismatch":
@@ -182,6 +198,16 @@ function readKey({ rows }: ResultSet): TableKey {
   if (first === undefined) return { columns: [], numbered: undefined };
   if (Number(first.unnumbered) === 0) return { columns: [ROW_NUMBER], numbered: ROW_NUMBER };
   return { columns: rows.map(({ name }) => String(name)), numbered: undefined };
+}
+
+function statsSql(ledger: string): string {
+  const count = (condition: string): string => `count(*) FILTER (WHERE ${condition})`;
+  return `SELECT ${ALIAS}.operation AS operation, ${count(`${ALIAS}.state = ${STATE.completed}`)} AS completed,
+  ${count(`${ALIAS}.state = ${STATE.failed}`)} AS failed, ${count(`${ALIAS}.state = ${STATE.claimed}`)} AS unfinished,
+  ${count(`${ALIAS}.expires_at <= ${NOW}`)} AS expired,
+  ${count(`${ALIAS}.expires_at > ${NOW} AND ${ALIAS}.expires_at <= ${NOW} + 86400000`)} AS expiring,
+  CAST(min(${ALIAS}.created_at) AS TEXT) AS oldest_ms, CAST(coalesce(sum(length(${ALIAS}.result)), 0) AS TEXT) AS bytes
+FROM ${ledger} AS ${ALIAS} GROUP BY ${ALIAS}.operation ORDER BY ${ALIAS}.operation`;
 }
 
 function inspectSql(ledger: string): string {
