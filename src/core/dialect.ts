@@ -78,7 +78,17 @@ export interface BatchEntry {
 /** Turns what the core wants into one engine's SQL, and reads the answers. Pure: it runs nothing. */
 export type Dialect = OneStatementDialect | ScriptDialect;
 
-interface CommonDialect {
+/** Statements about many operations at once. */
+export interface MaintenanceDialect {
+  /** Counts, one row per operation's name. */
+  stats(): Statement;
+  /** Up to `limit` rows of a scope that hold a result, in the order of their ids, each `id` after `after`. */
+  resultsOf(scope: string, after: string, limit: number): Statement;
+  /** Removes the results of rows found by `resultsOf`, and keeps the rows. */
+  erase(ids: readonly string[]): Statement;
+}
+
+interface CommonDialect extends MaintenanceDialect {
   /** The command that brings the ledger's schema up to date; part of `LedgerSchemaError`'s message. */
   readonly migrateCommand: string;
 
@@ -100,12 +110,6 @@ interface CommonDialect {
   /** Removes up to `limit` rows past their retention, skipping locked ones. */
   sweep(limit: number): Statement;
   inspect(operation: Operation): Statement;
-  /** Counts, one row per operation's name. */
-  stats(): Statement;
-  /** Up to `limit` rows of a scope that hold a result, in the order of their ids, each `id` after `after`. */
-  resultsOf(scope: string, after: string, limit: number): Statement;
-  /** Removes the results of rows found by `resultsOf`, and keeps the rows. */
-  erase(ids: readonly string[]): Statement;
   readRecord(row: Row): LedgerRecord;
 }
 

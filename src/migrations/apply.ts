@@ -43,7 +43,7 @@ export async function applyMigrations(executor: Executor, options: ApplyOptions)
 }
 
 /** The same with given steps. */
-export async function applySteps(
+async function applySteps(
   executor: Executor,
   options: ApplyOptions,
   steps: readonly Migration[],

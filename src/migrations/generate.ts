@@ -34,7 +34,7 @@ export function generateMigrations(options: GenerateOptions): GeneratedFile[] {
 }
 
 /** The same from given steps. */
-export function generateFrom(steps: readonly Migration[], options: GenerateOptions): GeneratedFile[] {
+function generateFrom(steps: readonly Migration[], options: GenerateOptions): GeneratedFile[] {
   const { from = 0, at } = options;
   const missing = steps.filter(({ version }) => version > from);
   return missing.flatMap((step, index) => {
@@ -116,7 +116,7 @@ function stamp(moment: Date): string {
   return moment.toISOString().replaceAll(/\D/g, "").slice(0, 14);
 }
 
-export const fileOf: Readonly<Record<MigrationTool, (draft: Draft) => GeneratedFile[]>> = {
+const fileOf: Readonly<Record<MigrationTool, (draft: Draft) => GeneratedFile[]>> = {
   prisma: ({ moment, name, head, upScript }) => [
     { path: `${stamp(moment)}_${name}/migration.sql`, text: `-- ${head}\n\n${upScript}` },
   ],

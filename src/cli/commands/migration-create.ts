@@ -32,7 +32,7 @@ interface CreateFlags extends MigrationFlags {
   readonly unlogged?: boolean;
 }
 
-export const OUT_DEFAULT: Readonly<Record<MigrationTool, string>> = {
+const OUT_DEFAULT: Readonly<Record<MigrationTool, string>> = {
   prisma: "prisma/migrations",
   typeorm: "src/migrations",
   sql: "migrations",
@@ -88,7 +88,7 @@ is up to date, nothing. Nothing is ever overwritten.
 });
 
 /** Options of every command that writes a migration. */
-export function migrationOptions(command: Command): Command {
+function migrationOptions(command: Command): Command {
   return command
     .addOption(
       new Option("--for <tool>", "what runs it").choices(["prisma", "typeorm", "sql"]).makeOptionMandatory(),
@@ -106,7 +106,7 @@ export function migrationOptions(command: Command): Command {
 }
 
 /** The JavaScript that TypeORM's migrations of a project are written in. */
-export function languageOf({ js, esm, cjs }: MigrationFlags, cwd: string): MigrationLanguage {
+function languageOf({ js, esm, cjs }: MigrationFlags, cwd: string): MigrationLanguage {
   if (esm === true && cjs === true) throw new CliError(EXIT.usage, "--esm and --cjs exclude each other.");
   if (esm === true) return "esm";
   if (cjs === true) return "cjs";
@@ -130,7 +130,7 @@ function upToDate(folder: string, version: number): Report {
 }
 
 /** Writes the files, or says what they would be. */
-export function written(
+function written(
   files: readonly GeneratedFile[],
   folder: string,
   options: MigrationFlags,

@@ -1,4 +1,8 @@
 import { DEFAULT_TABLE } from "../../core/options.js";
+import { quote as quoteMysql } from "../../dialects/mysql/sql.js";
+import { quote as quotePostgres } from "../../dialects/postgres/sql.js";
+import { quote as quoteSqlite } from "../../dialects/sqlite/sql.js";
+import type { Engine } from "../../migrations/index.js";
 import type { DatabaseFlags } from "../command.js";
 import { CliError, EXIT } from "../exit.js";
 import type { Io } from "../io.js";
@@ -15,6 +19,8 @@ export interface OpenDatabase extends Client {
   readonly shown: string;
   /** The ledger's table as people write it, e.g. `public.opledger_operations`. */
   readonly ledgerName: string;
+  /** The same quoted, for SQL. */
+  readonly ledgerRef: string;
 }
 
 const CONNECT: Readonly<Record<Protocol, (target: string, options: ConnectOptions) => Promise<Client>>> = {
@@ -40,11 +46,20 @@ export async function withDatabase<T>(
   const schema = names.schema ?? (client.engine === "postgres" ? "public" : undefined);
   const ledgerName = schema === undefined ? names.table : `${schema}.${names.table}`;
   try {
-    return await use({ ...client, names, shown: url.shown, ledgerName });
+    const ledgerRef = quoted(client.engine, schema === undefined ? [names.table] : [schema, names.table]);
+    return await use({ ...client, names, shown: url.shown, ledgerName, ledgerRef });
   } finally {
     // What was asked for is done, or has failed for a better reason.
     await client.close().catch(() => undefined);
   }
+}
+
+/** A name as the engine's SQL takes it. */
+function quoted(engine: Engine, path: readonly string[]): string {
+  const quote = { postgres: quotePostgres, mysql: quoteMysql, mariadb: quoteMysql, sqlite: quoteSqlite }[
+    engine
+  ];
+  return path.map((name) => quote(name)).join(".");
 }
 
 async function connect({ protocol, target, shown }: DatabaseUrl, options: ConnectOptions): Promise<Client> {

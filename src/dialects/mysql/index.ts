@@ -11,7 +11,8 @@ import type { ResultSet, Row, Statement } from "../../core/executor.js";
 import { addMany, insertMany, madeRows, targetsOf } from "../script/batch.js";
 import { plain, prepared } from "../script/grammar.js";
 import { needsKey, writeStatements } from "../script/writes.js";
-import { quote, quotePath } from "./sql.js";
+import { maintenance } from "./maintenance.js";
+import { epochMs, quote, quotePath, STATE } from "./sql.js";
 import { MARIADB, MYSQL, type Traits } from "./traits.js";
 
 export interface MysqlDialectOptions {
@@ -26,8 +27,6 @@ export type EngineName = "mysql" | "mariadb";
 
 /** MySQL 8.0 and later, and MariaDB 10.11 and later. */
 export const TRAITS: Readonly<Record<EngineName, Traits>> = { mysql: MYSQL, mariadb: MARIADB };
-
-const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
 
 /** Sent at the savepoint that a failed work is rolled back to. */
 export const MARK_WORK: Statement = plain("SAVEPOINT opledger_work");
@@ -99,17 +98,7 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
     sweep: (limit) => plain(sweepSql(ledger, limit)),
     inspect: (operation) => prepared(inspectSql(ledger), [idBytes(operation)]),
     readRecord,
-    stats: () => plain(statsSql(ledger)),
-    resultsOf: (scope, after, limit) =>
-      prepared(
-        `SELECT LOWER(HEX(id)) AS id FROM ${ledger}
-WHERE scope = ? AND id > ? AND result IS NOT NULL AND state <> ${STATE.claimed} ORDER BY id LIMIT ${Math.trunc(limit)}`,
-        [scope, Buffer.from(after, "hex")],
-      ),
-    erase: (ids) => ({
-      sql: `UPDATE ${ledger} SET result = NULL WHERE id IN (${ids.map(() => "?").join(", ")}) AND state <> ${STATE.claimed}`,
-      values: ids.map((id) => Buffer.from(id, "hex")),
-    }),
+    ...maintenance(ledger),
   };
 }
 
@@ -230,19 +219,6 @@ function sweepSql(ledger: string, limit: number): string {
   SELECT id FROM ${ledger} WHERE expires_at <= UTC_TIMESTAMP(6) AND state <> ${STATE.claimed}
   ORDER BY expires_at LIMIT ${Math.trunc(limit)} FOR UPDATE SKIP LOCKED
 ) AS chosen STRAIGHT_JOIN ${ledger} AS swept FORCE INDEX (PRIMARY) ON swept.id = chosen.id`;
-}
-
-function statsSql(ledger: string): string {
-  const count = (condition: string): string => `COUNT(CASE WHEN ${condition} THEN 1 END)`;
-  return `SELECT operation, ${count(`state = ${STATE.completed}`)} AS completed, ${count(`state = ${STATE.failed}`)} AS failed,
-  ${count(`state = ${STATE.claimed}`)} AS unfinished, ${count("expires_at <= UTC_TIMESTAMP(6)")} AS expired,
-  ${count("expires_at > UTC_TIMESTAMP(6) AND expires_at <= UTC_TIMESTAMP(6) + INTERVAL 1 DAY")} AS expiring,
-  ${epochMs("MIN(created_at)")} AS oldest_ms, CAST(COALESCE(SUM(LENGTH(result)), 0) AS CHAR) AS bytes
-FROM ${ledger} GROUP BY operation ORDER BY operation`;
-}
-
-function epochMs(time: string): string {
-  return `CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', ${time}) / 1000 AS CHAR)`;
 }
 
 function inspectSql(ledger: string): string {

@@ -11,15 +11,14 @@ import type {
 import type { ResultSet, Row, Statement } from "../../core/executor.js";
 import type { Effect } from "../../core/outcome.js";
 import { batchJson, batchShape, batchSql } from "./batch.js";
-import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes } from "./sql.js";
+import { maintenance } from "./maintenance.js";
+import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes, STATE } from "./sql.js";
 import { recallSql, type ShapeOptions, shapeOf, writeSql, writeValues } from "./writes.js";
 
 export interface PostgresDialectOptions {
   readonly schema: string;
   readonly table: string;
 }
-
-const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
 
 const EFFECT_OF: Readonly<Record<string, Effect>> = Object.fromEntries(
   Object.entries(EFFECT_LETTER).map(([effect, letter]) => [letter, effect as Effect]),
@@ -62,9 +61,7 @@ export function postgresDialect({ schema, table }: PostgresDialectOptions): OneS
     sweep: (limit) => bind(fixed.sweep, [limit]),
     inspect: ({ id }) => bind(fixed.inspect, [id]),
     readRecord,
-    stats: () => fixed.stats,
-    resultsOf: (scope, after, limit) => bind(fixed.resultsOf, [scope, after, limit]),
-    erase: (ids) => bind(fixed.erase, [ids]),
+    ...maintenance(ledger),
   };
 }
 
@@ -92,12 +89,9 @@ function claimValues(operation: ClaimedOperation, { waitMs }: WaitOptions): unkn
   return [id, scope, name, key, fingerprint, lockTimeout(waitMs), retentionMs];
 }
 
-function fixedStatements(ledger: string): Record<
-  "claim" | "recall" | "complete" | "forget" | "sweep" | "inspect" | "resultsOf" | "erase",
-  Prepared
-> & {
-  readonly stats: Statement;
-} {
+function fixedStatements(
+  ledger: string,
+): Record<"claim" | "recall" | "complete" | "forget" | "sweep" | "inspect", Prepared> {
   return {
     // The lock timeout bounds the wait for a concurrent claim, and is the caller's own again once that wait is over.
     claim: prepared(`
@@ -153,29 +147,7 @@ SELECT opledger_ledger.id::text, opledger_ledger.scope, opledger_ledger.operatio
   (extract(epoch FROM opledger_ledger.expires_at) * 1000)::text AS expires_ms,
   (opledger_ledger.expires_at <= clock_timestamp())::text AS expired
 FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid`),
-    stats: { sql: statsSql(ledger), values: [] },
-    resultsOf: prepared(`
-SELECT opledger_ledger.id::text AS id FROM ${ledger} AS opledger_ledger
-WHERE opledger_ledger.scope = $1::text AND opledger_ledger.id > $2::uuid AND opledger_ledger.result IS NOT NULL
-  AND opledger_ledger.state <> ${STATE.claimed}
-ORDER BY opledger_ledger.id LIMIT $3::integer`),
-    erase: prepared(
-      `UPDATE ${ledger} SET result = NULL WHERE id = ANY ($1::uuid[]) AND state <> ${STATE.claimed}`,
-    ),
   };
-}
-
-function statsSql(ledger: string): string {
-  return `
-SELECT opledger_ledger.operation, count(*) FILTER (WHERE opledger_ledger.state = ${STATE.completed})::text AS completed,
-  count(*) FILTER (WHERE opledger_ledger.state = ${STATE.failed})::text AS failed,
-  count(*) FILTER (WHERE opledger_ledger.state = ${STATE.claimed})::text AS unfinished,
-  count(*) FILTER (WHERE opledger_ledger.expires_at <= statement_timestamp())::text AS expired,
-  count(*) FILTER (WHERE opledger_ledger.expires_at > statement_timestamp()
-    AND opledger_ledger.expires_at <= statement_timestamp() + interval '1 day')::text AS expiring,
-  (extract(epoch FROM min(opledger_ledger.created_at)) * 1000)::text AS oldest_ms,
-  coalesce(sum(octet_length(opledger_ledger.result)), 0)::text AS bytes
-FROM ${ledger} AS opledger_ledger GROUP BY opledger_ledger.operation ORDER BY opledger_ledger.operation`;
 }
 
 /** Remembers the lock timeout before it is set, sets it, and gives it back after the wait. */

@@ -11,18 +11,14 @@ import type { ResultSet, Row, Statement } from "../../core/executor.js";
 import { addMany, insertMany, madeRows, targetsOf } from "../script/batch.js";
 import { plain, prepared, quotePath } from "../script/grammar.js";
 import { needsKey, writeStatements } from "../script/writes.js";
-import { ALIAS, quote, SQLITE } from "./sql.js";
+import { maintenance } from "./maintenance.js";
+import { ALIAS, NOW, quote, SQLITE, STATE } from "./sql.js";
 
 export interface SqliteDialectOptions {
   /** The attached database that holds the ledger; `main` unless given. */
   readonly schema: string | undefined;
   readonly table: string;
 }
-
-const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
-
-/** The database's own clock, in milliseconds since 1970. */
-const NOW = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)";
 
 /**
  * SQLite 3.38 and later. Its transactions must begin as `BEGIN IMMEDIATE`, or with a statement that writes: one that has
@@ -87,21 +83,7 @@ WHERE ${ALIAS}.id = ? AND ${ALIAS}.expires_at <= ${NOW} AND ${ALIAS}.state <> ${
   ORDER BY ${ALIAS}.expires_at LIMIT ${Math.trunc(limit)})`),
     inspect: (operation) => prepared(inspectSql(ledger), [idBytes(operation)]),
     readRecord,
-    stats: () => plain(statsSql(ledger)),
-    resultsOf: (scope, after, limit) =>
-      prepared(
-        `SELECT lower(hex(${ALIAS}.id)) AS id FROM ${ledger} AS ${ALIAS}
-WHERE ${ALIAS}.scope = ? AND ${ALIAS}.id > ? AND ${ALIAS}.result IS NOT NULL AND ${ALIAS}.state <> ${STATE.claimed}
-ORDER BY ${ALIAS}.id LIMIT ${Math.trunc(limit)}`,
-        [scope, Buffer.from(after, "hex")],
-      ),
-    erase: (ids) => ({
-      ...plain(
-        `UPDATE ${ledger} AS ${ALIAS} SET result = NULL
-WHERE ${ALIAS}.id IN (${ids.map(() => "?").join(", ")}) AND ${ALIAS}.state <> ${STATE.claimed}`,
-      ),
-      values: ids.map((id) => Buffer.from(id, "hex")),
-    }),
+    ...maintenance(ledger),
   };
 }
 
@@ -198,16 +180,6 @@ function readKey({ rows }: ResultSet): TableKey {
   if (first === undefined) return { columns: [], numbered: undefined };
   if (Number(first.unnumbered) === 0) return { columns: [ROW_NUMBER], numbered: ROW_NUMBER };
   return { columns: rows.map(({ name }) => String(name)), numbered: undefined };
-}
-
-function statsSql(ledger: string): string {
-  const count = (condition: string): string => `count(*) FILTER (WHERE ${condition})`;
-  return `SELECT ${ALIAS}.operation AS operation, ${count(`${ALIAS}.state = ${STATE.completed}`)} AS completed,
-  ${count(`${ALIAS}.state = ${STATE.failed}`)} AS failed, ${count(`${ALIAS}.state = ${STATE.claimed}`)} AS unfinished,
-  ${count(`${ALIAS}.expires_at <= ${NOW}`)} AS expired,
-  ${count(`${ALIAS}.expires_at > ${NOW} AND ${ALIAS}.expires_at <= ${NOW} + 86400000`)} AS expiring,
-  CAST(min(${ALIAS}.created_at) AS TEXT) AS oldest_ms, CAST(coalesce(sum(length(${ALIAS}.result)), 0) AS TEXT) AS bytes
-FROM ${ledger} AS ${ALIAS} GROUP BY ${ALIAS}.operation ORDER BY ${ALIAS}.operation`;
 }
 
 function inspectSql(ledger: string): string {
