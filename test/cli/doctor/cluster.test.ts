@@ -22,7 +22,7 @@ async function seen(server: Server, id: string): Promise<string[]> {
 it.skipIf(!existsSync(GALERA))(
   "finds a Galera node that has left its cluster",
   { timeout: 120_000 },
-  async () => {
+  async ({ skip }) => {
     const port = await freePort();
     const server = await ownServer("mariadb", {
       settings: {
