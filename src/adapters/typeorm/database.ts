@@ -106,7 +106,7 @@ async function tell(runner: QueryRunner, event: TransactionEvent): Promise<void>
 }
 
 /** The driver's own error inside TypeORM's. */
-export function driverErrorOf(error: unknown): unknown {
+function driverErrorOf(error: unknown): unknown {
   return error instanceof QueryFailedError ? error.driverError : error;
 }
 

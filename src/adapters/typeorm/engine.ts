@@ -1,5 +1,6 @@
-import type { DataSource, QueryRunner } from "typeorm";
+import { type DataSource, QueryFailedError, type QueryRunner } from "typeorm";
 import type { Dialect } from "../../core/dialect.js";
+import { OpledgerError } from "../../core/errors.js";
 import type { Database } from "../../core/executor.js";
 
 /** What the ledger over one data source is told. */
@@ -61,5 +62,14 @@ export function runnerOver(
     transactionDepth: Math.max(transactionDepth, 1),
     data: outer?.data ?? {},
   };
-  return Object.assign(runner, inside);
+  const query = runner.query.bind(runner) as (...given: unknown[]) => Promise<unknown>;
+  const plainly = (...given: unknown[]): Promise<unknown> => query(...given).catch(unwrap);
+  return Object.assign(runner, inside, { query: plainly });
+}
+
+/** TypeORM takes whatever a connection throws for an error of the database; a refusal of the handle's is none. */
+function unwrap(error: unknown): never {
+  if (!(error instanceof QueryFailedError)) throw error;
+  const { driverError } = error;
+  throw driverError instanceof TypeError || driverError instanceof OpledgerError ? driverError : error;
 }

@@ -38,8 +38,7 @@ export function withIdempotency<E extends ObjectLiteral, R extends Repository<E>
   return Object.assign(Object.create(repository) as R, methods);
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: what TypeScript asks of a mixin's constructor
-type Class<T> = new (...given: any[]) => T;
+type RepositoryClass<E extends ObjectLiteral> = new (...given: never[]) => Repository<E>;
 
 /**
  * A repository class with `once` and `operation`, to extend.
@@ -47,10 +46,12 @@ type Class<T> = new (...given: any[]) => T;
  * @example
  * class AccountRepository extends Idempotent(Repository<Account>) {}
  */
-export function Idempotent<E extends ObjectLiteral, C extends Class<Repository<E>>>(
-  Base: C & Class<Repository<E>>,
-): C & Class<Idempotency<E>> {
-  return class extends (Base as Class<Repository<E>>) implements Idempotency<E> {
+export function Idempotent<E extends ObjectLiteral, C extends RepositoryClass<E>>(
+  Base: C & RepositoryClass<E>,
+): new (
+  ...given: ConstructorParameters<C>
+) => InstanceType<C> & Idempotency<E> {
+  return class extends (Base as RepositoryClass<E>) implements Idempotency<E> {
     once<T>(
       operation: OperationRef,
       work: (manager: EntityManager) => Promise<T> | T,
