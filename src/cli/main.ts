@@ -8,4 +8,10 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-process.exitCode = await runCli(process.argv.slice(2), processIo());
+// `prisma generate` starts the command that a generator's `provider` names, without arguments.
+if (process.env.PRISMA_GENERATOR_INVOCATION === "true") {
+  const { runGenerator } = await import("../adapters/prisma/generator/index.js");
+  await runGenerator(process.stdin, process.stderr);
+} else {
+  process.exitCode = await runCli(process.argv.slice(2), processIo());
+}

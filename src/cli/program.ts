@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { LedgerSchemaError, OpledgerError } from "../core/errors.js";
 import type { CliCommand, Report } from "./command.js";
 import { COMMANDS } from "./commands/index.js";
 import { CliError, EXIT, EXIT_MEANING, type ExitCode } from "./exit.js";
 import type { Io } from "./io.js";
+import { packageVersion } from "./version.js";
 
 /** Where there is no terminal to fill. */
 const HELP_WIDTH = 80;
@@ -12,12 +12,6 @@ const HELP_WIDTH = 80;
 const GROUPS: Readonly<Record<string, string>> = {
   migration: "write migrations for the ledger and for your own tables",
 };
-
-/** The version of the installed package. */
-function packageVersion(): string {
-  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  return String(manifest.version);
-}
 
 /** The whole command line, ready to parse. */
 export function buildProgram(io: Io, done: (report: Report, json: boolean) => void): Command {

@@ -75,6 +75,14 @@ export function noteLoss(connection: Connection, error: unknown): void {
   losses.add(error);
 }
 
+/**
+ * Remembers that a node of a cluster, cut off from the others, refused a statement in the midst of a transaction: that is
+ * lost as with the connection. Refused at the beginning, nothing was, and another try at once is of no use.
+ */
+export function noteCutOff(error: unknown): void {
+  if (error instanceof Error && errnoOf(error) === ERRNO.unknownCommand) losses.add(error);
+}
+
 const outdated = new WeakSet<Error>();
 
 /** Remembers that an error is about the ledger's own table; the server names the column, but not its table. */

@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { RULES } from "../../../src/cli/lint/rules/index.js";
+import { FIXTURES, fixture, found, markedLines, PROJECT, ruleOf, seen } from "./fixtures.js";
+
+it("has fixtures for every rule, and no others", () => {
+  expect(RULES.map(({ id }) => id).sort()).toEqual([...FIXTURES].sort());
+});
+
+describe.each(FIXTURES)("%s", (id) => {
+  const rule = ruleOf(id);
+
+  it("finds what is marked, and nothing else", () => {
+    const text = fixture(id, "unsafe");
+    const marked = markedLines(text);
+    expect(marked.length).toBeGreaterThan(1);
+    expect([...new Set(found(text, [rule]))]).toEqual(marked.map((line) => `${id}:${line}`));
+  });
+
+  it("leaves alone what is safe", () => {
+    expect(found(fixture(id, "safe"), [rule])).toEqual([]);
+  });
+
+  it("says what, why and what to do", () => {
+    expect(rule.title).not.toBe("");
+    expect(rule.why).toMatch(/\.$/);
+    expect(rule.fix).toMatch(/\.$/);
+  });
+});
+
+it("finds in shapes of public code what is wrong there, and nothing else", () => {
+  const { text, expected } = seen();
+  expect(expected.length).toBeGreaterThan(10);
+  expect(found(text)).toEqual(expected);
+});
+
+describe("the facts of a project", () => {
+  const upsert = "prisma.account.upsert({ where: { email }, update: { credits: 1 }, create: { email } });";
+  const caught = fixture("unique-violation-in-transaction", "unsafe");
+  const on = (provider: string) =>
+    PROJECT.map((file) => ({ ...file, text: file.text.replace('"postgresql"', `"${provider}"`) }));
+
+  it("tell that MySQL has no native upsert", () => {
+    expect(found(upsert)).toEqual([]);
+    expect(found(upsert, RULES, on("mysql"))).toEqual(["racy-upsert:1"]);
+    expect(found(upsert, RULES, on("sqlite"))).toEqual([]);
+  });
+
+  it("tell that only PostgreSQL ends a transaction by a violation", () => {
+    const rules = RULES.filter(({ id }) => id === "unique-violation-in-transaction");
+    expect(found(caught, rules)).toHaveLength(3);
+    expect(found(caught, rules, on("mysql"))).toEqual([]);
+  });
+
+  it("take the engine from TypeORM's options too", () => {
+    const rules = RULES.filter(({ id }) => id === "unique-violation-in-transaction");
+    const options = (type: string) => [
+      { path: "src/source.ts", text: `new DataSource({ type: "${type}", entities: [] });` },
+    ];
+    expect(found(caught, rules, options("postgres"))).toHaveLength(3);
+    expect(found(caught, rules, options("mariadb"))).toEqual([]);
+  });
+
+  it("know a Prisma client by its name where there is no schema", () => {
+    const text = "await prisma.account.update({ where: { id }, data: { n: { increment: 1 } } });";
+    expect(found(text, RULES, [])).toEqual(["increment-without-operation:1"]);
+    expect(found(text.replace("prisma", "store"), RULES, [])).toEqual([]);
+  });
+
+  it("are read from an EntitySchema too", () => {
+    const text = [
+      'const Wallet = new EntitySchema({ name: "Wallet", columns: { id: { primary: true }, v: { version: true } } });',
+      "dataSource.getRepository(Wallet).save(await load());",
+    ].join("\n");
+    expect(found(text, RULES, [])).toEqual(["save-on-versioned:2"]);
+  });
+
+  it("find work in functions of other files", () => {
+    const helper =
+      "export async function add(tx, id) {\n  await tx.account.update({ where: { id }, data: { credits: { increment: 1 } } });\n}";
+    expect(found(helper)).toEqual(["increment-without-operation:2"]);
+    const caller = { path: "src/caller.ts", text: "prisma.$once(op, async (tx) => ledgerless.add(tx, 1));" };
+    expect(found(helper, RULES, [...PROJECT, caller])).toEqual([]);
+  });
+});
