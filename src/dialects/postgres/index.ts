@@ -11,15 +11,14 @@ import type {
 import type { ResultSet, Row, Statement } from "../../core/executor.js";
 import type { Effect } from "../../core/outcome.js";
 import { batchJson, batchShape, batchSql } from "./batch.js";
-import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes } from "./sql.js";
+import { maintenance } from "./maintenance.js";
+import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes, STATE } from "./sql.js";
 import { recallSql, type ShapeOptions, shapeOf, writeSql, writeValues } from "./writes.js";
 
 export interface PostgresDialectOptions {
   readonly schema: string;
   readonly table: string;
 }
-
-const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
 
 const EFFECT_OF: Readonly<Record<string, Effect>> = Object.fromEntries(
   Object.entries(EFFECT_LETTER).map(([effect, letter]) => [letter, effect as Effect]),
@@ -62,6 +61,7 @@ export function postgresDialect({ schema, table }: PostgresDialectOptions): OneS
     sweep: (limit) => bind(fixed.sweep, [limit]),
     inspect: ({ id }) => bind(fixed.inspect, [id]),
     readRecord,
+    ...maintenance(ledger),
   };
 }
 
@@ -166,6 +166,7 @@ function readClaim({ rows: [row] }: ResultSet): Claim {
   switch (row?.status) {
     case "completed":
     case "failed":
+      if (row.result === null) return { status: "erased" };
       return { status: row.status, result: bytesOf(row.result, "base64") };
     case "expired":
     case "mismatch":
@@ -182,6 +183,7 @@ function readAnswer(answer: Row | undefined): WriteAnswer {
   switch (status) {
     case "executed":
     case "replayed":
+      if (letter === null) return { status: "erased" };
       return { status, effect: EFFECT_OF[String(letter)] ?? "unchanged", row };
     case "version-conflict":
       return { status, actual: actual === "" ? null : wholeNumber(String(actual)) };

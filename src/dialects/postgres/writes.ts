@@ -1,5 +1,5 @@
 import { EFFECT_LETTER, FORMAT, RESULT_BYTES_MAX } from "../../core/codec.js";
-import type { Entries, Write } from "../../core/writes.js";
+import { type Entries, Expression, type Write } from "../../core/writes.js";
 import { MARKER, Parameters, quote, quotePath } from "./sql.js";
 
 /** The placeholders that every bound write starts with, $1 to $7, and $8 where there is something to redact. */
@@ -104,11 +104,13 @@ export function populated(table: string, json: string): string {
 export function writeValues(write: Write): unknown[] {
   switch (write.verb) {
     case "insert":
-    case "upsert":
       return values(write.values);
+    case "upsert":
+      return [...values(write.values), ...values(write.by ?? [])];
     case "update":
       return [
         ...values(write.set),
+        ...values(write.by ?? []),
         ...values(bound(write.where)),
         ...(write.version ? [write.version.expected] : []),
       ];
@@ -127,11 +129,18 @@ export function shapeOf(write: Write, options: ShapeOptions): string {
     case "insert":
       return JSON.stringify([...common, columnsOf(write.values), write.conflict]);
     case "upsert":
-      return JSON.stringify([...common, columnsOf(write.values), write.conflict, write.update]);
+      return JSON.stringify([
+        ...common,
+        columnsOf(write.values),
+        write.conflict,
+        write.update,
+        columnsOf(write.by ?? []),
+      ]);
     case "update":
       return JSON.stringify([
         ...common,
         columnsOf(write.set),
+        columnsOf(write.by ?? []),
         whereShape(write.where),
         write.version?.column ?? null,
       ]);
@@ -154,9 +163,7 @@ function partsOf(write: Write, table: string, options: ShapeOptions): Parts {
     case "update":
       return updateParts(write, table, { returned, unclaimed, parameters, options });
     case "increment": {
-      const set = write.by.map(
-        ([column]) => `${quote(column)} = target.${quote(column)} + ${parameters.next()}`,
-      );
+      const set = sums(write.by, parameters);
       const where = equals("target", write.where, parameters);
       return updatingParts(table, set.join(", "), where, unclaimed, returned);
     }
@@ -200,7 +207,7 @@ function insertParts(
   table: string,
   { returned, unclaimed, parameters, options }: Shared,
 ): Parts {
-  const placeholders = write.values.map(() => parameters.next());
+  const placeholders = write.values.map(([, value]) => placed(value, parameters));
   // A SELECT of no columns inserts a row of defaults, which DEFAULT VALUES could not make conditional.
   const columns =
     write.values.length === 0 ? "" : `(${write.values.map(([column]) => quote(column)).join(", ")})`;
@@ -231,10 +238,12 @@ function upsertParts(
   { returned, unclaimed, parameters }: Shared,
 ): Parts {
   const columns = write.values.map(([column]) => quote(column)).join(", ");
-  const set = write.update.map((column) => `${quote(column)} = EXCLUDED.${quote(column)}`).join(", ");
+  const given = write.values.map(([, value]) => placed(value, parameters)).join(", ");
+  const taken = write.update.map((column) => `${quote(column)} = EXCLUDED.${quote(column)}`);
+  const set = [...taken, ...sums(write.by ?? [], parameters)].join(", ");
   return {
     effect: `INSERT INTO ${table} AS target (${columns})
-  SELECT ${write.values.map(() => parameters.next()).join(", ")}
+  SELECT ${given}
   WHERE ${unclaimed} AND (SELECT set_config('opledger.effect', '${EFFECT_LETTER.inserted}', true)) IS NOT NULL
   ON CONFLICT (${write.conflict.map(quote).join(", ")}) DO UPDATE SET ${set}
   WHERE set_config('opledger.effect', '${EFFECT_LETTER.updated}', true) IS NOT NULL
@@ -249,7 +258,10 @@ function updateParts(
   table: string,
   { returned, unclaimed, parameters }: Shared,
 ): Parts {
-  const set = write.set.map(([column]) => `${quote(column)} = ${parameters.next()}`);
+  const set = [
+    ...write.set.map(([column, value]) => `${quote(column)} = ${placed(value, parameters)}`),
+    ...sums(write.by ?? [], parameters),
+  ];
   const where = equals("target", write.where, parameters);
   if (write.version === undefined) return updatingParts(table, set.join(", "), where, unclaimed, returned);
   const version = quote(write.version.column);
@@ -316,10 +328,18 @@ function whereShape(where: Entries): unknown {
   return where.map(([column, value]) => [column, value === null]);
 }
 
-function columnsOf(entries: Entries): readonly string[] {
-  return entries.map(([column]) => column);
+function sums(by: Entries, parameters: Parameters): string[] {
+  return by.map(([column]) => `${quote(column)} = target.${quote(column)} + ${parameters.next()}`);
+}
+
+function placed(value: unknown, parameters: Parameters): string {
+  return value instanceof Expression ? `(${value.sql})` : parameters.next();
+}
+
+function columnsOf(entries: Entries): readonly unknown[] {
+  return entries.map(([column, value]) => (value instanceof Expression ? [column, value.sql] : column));
 }
 
 function values(entries: Entries): unknown[] {
-  return entries.map(([, value]) => value);
+  return entries.filter(([, value]) => !(value instanceof Expression)).map(([, value]) => value);
 }
