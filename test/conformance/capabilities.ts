@@ -84,6 +84,9 @@ export const CAPABILITIES = {
   "Prisma × PostgreSQL 15": POSTGRES,
   "Prisma × MariaDB 10.11": MARIADB,
   "Prisma × SQLite": SQLITE,
+  "typeorm × PostgreSQL 15": POSTGRES,
+  "typeorm × MariaDB 10.11": MARIADB,
+  "typeorm × MySQL 9.7": MYSQL,
 } as const satisfies Record<string, Capabilities>;
 
 export type TargetName = keyof typeof CAPABILITIES;

@@ -160,5 +160,8 @@ export function mysqlClient(
 }
 
 export function sqliteClient(url: string, { omit }: Pick<ClientOptions, "omit"> = {}): SqliteClient {
-  return new SqliteClient({ adapter: new PrismaLibSql({ url, intMode: "bigint" }), ...(omit !== undefined && { omit }) });
+  return new SqliteClient({
+    adapter: new PrismaLibSql({ url, intMode: "bigint" }),
+    ...(omit !== undefined && { omit }),
+  });
 }

@@ -268,6 +268,8 @@ function adapt(ledger: Ledger<PrismaClientLike>, nest: Nest, show: Show): TestLe
       all(await ledger.incrementMany(increments), String(increments[0]?.table), show),
     sweep: (options) => ledger.sweep(options),
     inspect: (ref) => ledger.inspect(ref),
+    erase: (options) => ledger.erase(options),
+    stats: (options) => ledger.stats(options),
   };
 }
 
