@@ -2,9 +2,14 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { DataSource, QueryRunner } from "typeorm";
 import { Mutex } from "../../../core/mutex.js";
 import { Unavailable } from "./failure.js";
-import type { SqliteTransaction } from "./transaction.js";
 
 type Query = (sql: string, parameters?: unknown[], structured?: boolean) => Promise<unknown>;
+
+/** What an operation's work may send to the connection, and whether it still may. */
+interface Handle {
+  readonly ended: boolean;
+  readonly query: Query;
+}
 
 /** What of the shared query runner TypeORM keeps to itself. */
 interface Internals {
@@ -25,7 +30,7 @@ export class Gate {
   readonly #runner: QueryRunner & Internals;
   readonly #waitMs: number;
   readonly #mutex = new Mutex();
-  readonly #work = new AsyncLocalStorage<SqliteTransaction>();
+  readonly #work = new AsyncLocalStorage<Handle>();
   #open = false;
   /** What lets others in again, while a transaction of TypeORM's own is open. */
   #leave: (() => void) | undefined;
@@ -59,7 +64,7 @@ export class Gate {
   }
 
   /** Runs the work of an operation: what it sends past its own handle goes through that handle nevertheless. */
-  working<T>(tx: SqliteTransaction, body: () => Promise<T>): Promise<T> {
+  working<T>(tx: Handle, body: () => Promise<T>): Promise<T> {
     return this.#work.run(tx, body);
   }
 
