@@ -66,11 +66,17 @@ export type Write =
       readonly values: Entries;
       readonly conflict: readonly string[];
       readonly update: readonly string[];
+      /** What an existing row gets beside, where that is not what a new one has. */
+      readonly set?: Entries;
+      /** What is added to an existing row. */
+      readonly by?: Entries;
     })
   | (WriteShape & {
       readonly verb: "update";
       readonly where: Entries;
       readonly set: Entries;
+      /** What is added, in the same statement. */
+      readonly by?: Entries;
       readonly version: Version | undefined;
     })
   | (WriteShape & { readonly verb: "increment"; readonly where: Entries; readonly by: Entries })

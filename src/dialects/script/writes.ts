@@ -60,11 +60,12 @@ function upsert(grammar: Grammar, write: Of<"upsert">, options: ScriptOptions): 
   const { sql, values } = insertion(grammar, write);
   if (!hasNaturalKey(write)) return made(grammar, write, options, { sql, values });
   const given = new Map(write.values);
-  const set: Entries = write.update.map((column) => [column, given.get(column)]);
+  const taken: Entries = write.update.map((column) => [column, given.get(column)]);
+  const set = changes(grammar, [...taken, ...(write.set ?? [])], write.by);
   const where = matches(grammar, natural(write));
   return {
     ...standing(grammar, write, options),
-    found: updating(grammar, write, assigned(grammar, set), where),
+    found: updating(grammar, write, set, where),
     absent: inserting(grammar, write, { sql, values }),
     row: locked(grammar, write, where),
   };
@@ -140,16 +141,13 @@ export function byKey(
 }
 
 function update(grammar: Grammar, write: Of<"update">): Omit<WriteScript, "prior"> {
-  const { version, set } = write;
+  const { version, set, by } = write;
   const where = matches(grammar, write.where);
-  const changed = new Map(set);
-  const after = matches(
-    grammar,
-    write.where.map(([column, value]) => [column, changed.has(column) ? changed.get(column) : value]),
-  );
+  const changed = changes(grammar, set, by);
+  const after = left(grammar, write);
   if (version === undefined) {
     return {
-      absent: updating(grammar, write, assigned(grammar, set), where),
+      absent: updating(grammar, write, changed, where),
       row: locked(grammar, write, after),
       target: locked(grammar, write, where),
     };
@@ -158,12 +156,7 @@ function update(grammar: Grammar, write: Of<"update">): Omit<WriteScript, "prior
   const bump: Fragment = { sql: `${column} = ${column} + 1`, values: [] };
   const expected: Fragment = { sql: `${column} = ?`, values: [version.expected] };
   return {
-    absent: updating(
-      grammar,
-      write,
-      join([assigned(grammar, set), bump], ", "),
-      join([where, expected], " AND "),
-    ),
+    absent: updating(grammar, write, join([changed, bump], ", "), join([where, expected], " AND ")),
     row: locked(grammar, write, after),
     target: locked(grammar, write, where, `, ${column} AS ${grammar.quote(VERSION_ALIAS)}`),
   };
@@ -171,21 +164,33 @@ function update(grammar: Grammar, write: Of<"update">): Omit<WriteScript, "prior
 
 function increment(grammar: Grammar, write: Of<"increment">): Omit<WriteScript, "prior"> {
   const where = matches(grammar, write.where);
-  const by = new Map(write.by);
-  const set = write.by.map(([column, value]): Fragment => {
-    const { sql, values } = grammar.amount(value);
-    return { sql: `${grammar.quote(column)} = ${grammar.quote(column)} + ${sql}`, values };
-  });
-  const after = write.where.map(([column, value]): Fragment => {
+  return {
+    absent: updating(grammar, write, changes(grammar, [], write.by), where),
+    row: locked(grammar, write, left(grammar, write)),
+    target: locked(grammar, write, where),
+  };
+}
+
+/** What finds the row once it is written: `where`, with what the write itself has made of its columns. */
+function left(grammar: Grammar, write: Of<"update"> | Of<"increment">): Fragment {
+  const set = new Map(write.verb === "update" ? write.set : []);
+  const by = new Map(write.by ?? []);
+  const found = write.where.map(([column, value]): Fragment => {
+    if (set.has(column)) return matches(grammar, [[column, set.get(column)]]);
     if (!by.has(column) || value === null) return matches(grammar, [[column, value]]);
     const sum = join([grammar.amount(value), grammar.amount(by.get(column))], " + ");
     return { sql: `${grammar.quote(column)} = ${sum.sql}`, values: sum.values };
   });
-  return {
-    absent: updating(grammar, write, join(set, ", "), where),
-    row: locked(grammar, write, join(after, " AND ")),
-    target: locked(grammar, write, where),
-  };
+  return join(found, " AND ");
+}
+
+/** What an update assigns and adds. */
+function changes(grammar: Grammar, set: Entries, by: Entries = []): Fragment {
+  const added = by.map(([column, value]): Fragment => {
+    const { sql, values } = grammar.amount(value);
+    return { sql: `${grammar.quote(column)} = ${grammar.quote(column)} + ${sql}`, values };
+  });
+  return join([...set.map((entry) => assigned(grammar, entry)), ...added], ", ");
 }
 
 export function insertion(grammar: Grammar, { table, values }: Of<"insert"> | Of<"upsert">): Fragment {
@@ -196,11 +201,8 @@ export function insertion(grammar: Grammar, { table, values }: Of<"insert"> | Of
   };
 }
 
-function assigned(grammar: Grammar, set: Entries): Fragment {
-  return {
-    sql: set.map(([column]) => `${grammar.quote(column)} = ?`).join(", "),
-    values: set.map(([, value]) => value),
-  };
+function assigned(grammar: Grammar, [column, value]: Entries[number]): Fragment {
+  return { sql: `${grammar.quote(column)} = ?`, values: [value] };
 }
 
 function updating(grammar: Grammar, { table }: Write, set: Fragment, where: Fragment): Statement {
@@ -225,4 +227,12 @@ export function returned(grammar: Grammar, { returning }: Write): string {
 
 export function natural(write: Of<"insert"> | Of<"upsert">): Entries {
   return write.values.filter(([column]) => write.conflict.includes(column));
+}
+
+export function lockRow(grammar: Grammar, table: readonly string[], where: Entries): Statement {
+  const { sql, values } = matches(grammar, where);
+  return {
+    sql: `SELECT 1 AS locked FROM ${quotePath(grammar, table)} WHERE ${sql}${grammar.forUpdate}`,
+    values,
+  };
 }
