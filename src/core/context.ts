@@ -5,6 +5,7 @@ import {
   type OperationSummary,
   OpledgerError,
   OutcomeUnknownError,
+  StoredResultErasedError,
 } from "./errors.js";
 import { type EventListener, emit, type LedgerEvent } from "./events.js";
 import type { Database, Failure, FailureKind } from "./executor.js";
@@ -105,6 +106,15 @@ export class Call<Tx> {
     return new FingerprintMismatchError(
       `Operation ${this.label} was used before with another payload. Nothing ran. ` +
         `Use a new key for a new intent, or send the first payload again.${hint}`,
+      { operation: this.summary },
+    );
+  }
+
+  /** The effect stands, so running again would double it; what it answered is gone. */
+  erased(): StoredResultErasedError {
+    return new StoredResultErasedError(
+      `Operation ${this.label} was executed before, and its stored result was erased since. Nothing ran again. ` +
+        "Read its effect from your own tables; use a new key for a new intent.",
       { operation: this.summary },
     );
   }

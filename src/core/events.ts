@@ -17,6 +17,7 @@ interface OperationEvent {
  * - `resolved`: what had become of an `unknown` attempt was found out
  * - `fallback`: a bound write that no single statement can express ran in a transaction of several, for `reason`
  * - `swept`: a sweep removed `removed` expired rows
+ * - `erased`: the results of `erased` operations of a scope were removed
  */
 export type LedgerEvent =
   | (OperationEvent & { readonly type: "executed" | "replayed"; readonly attempts: number })
@@ -28,7 +29,8 @@ export type LedgerEvent =
       readonly reason: string;
     })
   | (OperationEvent & { readonly type: "fallback"; readonly reason: string })
-  | { readonly type: "swept"; readonly removed: number; readonly durationMs: number };
+  | { readonly type: "swept"; readonly removed: number; readonly durationMs: number }
+  | { readonly type: "erased"; readonly scope: string; readonly erased: number; readonly durationMs: number };
 
 /** Called synchronously; what it throws is dropped, since a metric must not fail a payment. */
 export type EventListener = (event: LedgerEvent) => void;

@@ -70,6 +70,7 @@ async function recall<Tx, T>(call: Call<Tx>): Promise<Ended<T> | undefined> {
   const found = await call.attempt(() => database.run(dialect.recall(call.operation), responseMs));
   const claim = dialect.readClaim(found);
   if (claim.status === "mismatch") throw call.mismatch("");
+  if (claim.status === "erased") throw call.erased();
   return claim.status === "completed" || claim.status === "failed" ? replay(call, claim) : undefined;
 }
 
@@ -123,6 +124,7 @@ async function settleClaim<Tx>(
   let claim = first;
   for (let round = 1; round <= CLAIM_ROUNDS_MAX; round++) {
     if (claim.status === "mismatch") throw call.mismatch("");
+    if (claim.status === "erased") throw call.erased();
     if (claim.status === "unfinished") throw call.unfinished();
     if (claim.status === "expired") await executor.run(dialect.forget(call.operation, { waitMs }));
     else if (claim.status === "recheck") call.emit("waited");

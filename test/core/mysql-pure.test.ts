@@ -81,7 +81,7 @@ describe("what a server's error means", () => {
 
 it("MySQL's migration is one statement at a time, and the text for the client's DELIMITER is gone", () => {
   const [step] = ledgerMigrations("mysql", { schema: "s", table: "t" });
-  expect(step?.upStatements).toHaveLength(4);
+  expect(step?.upStatements).toHaveLength(5);
   expect(step?.downStatements).toHaveLength(4);
   expect(step?.up).not.toMatch(/DELIMITER/);
   expect(step?.up).toContain("CREATE TABLE `s`.`t`");

@@ -89,6 +89,8 @@ function adapt(
     incrementMany: (increments) => ledger.incrementMany(increments),
     sweep: (options) => ledger.sweep(options),
     inspect: (ref) => ledger.inspect(ref),
+    erase: (options) => ledger.erase(options),
+    stats: () => ledger.stats(),
   };
 }
 

@@ -88,6 +88,8 @@ function adapt(ledger: Ledger<PgTransaction>, nest: Nest): TestLedger {
     incrementMany: (increments) => ledger.incrementMany(increments),
     sweep: (options) => ledger.sweep(options),
     inspect: (ref) => ledger.inspect(ref),
+    erase: (options) => ledger.erase(options),
+    stats: () => ledger.stats(),
   };
 }
 

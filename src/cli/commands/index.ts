@@ -1,7 +1,11 @@
 import type { CliCommand } from "../command.js";
+import { forget } from "./forget.js";
 import { lint } from "./lint.js";
+import { migrate } from "./migrate.js";
+import { migrationCreate } from "./migration-create.js";
 import { show } from "./show.js";
+import { stats } from "./stats.js";
 import { sweep } from "./sweep.js";
 
 /** Every command, in the order of the help. A new one is a file beside this one and a line here. */
-export const COMMANDS: readonly CliCommand[] = [sweep, show, lint];
+export const COMMANDS: readonly CliCommand[] = [migrationCreate, migrate, lint, sweep, stats, show, forget];

@@ -11,7 +11,8 @@ import type { ResultSet, Row, Statement } from "../../core/executor.js";
 import { addMany, insertMany, madeRows, targetsOf } from "../script/batch.js";
 import { plain, prepared } from "../script/grammar.js";
 import { lockRow, needsKey, writeStatements } from "../script/writes.js";
-import { quote, quotePath } from "./sql.js";
+import { maintenance } from "./maintenance.js";
+import { epochMs, quote, quotePath, STATE } from "./sql.js";
 import { MARIADB, MYSQL, type Traits } from "./traits.js";
 
 export interface MysqlDialectOptions {
@@ -26,8 +27,6 @@ export type EngineName = "mysql" | "mariadb";
 
 /** MySQL 8.0 and later, and MariaDB 10.11 and later. */
 export const TRAITS: Readonly<Record<EngineName, Traits>> = { mysql: MYSQL, mariadb: MARIADB };
-
-const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
 
 /** Sent at the savepoint that a failed work is rolled back to. */
 export const MARK_WORK: Statement = plain("SAVEPOINT opledger_work");
@@ -100,6 +99,7 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
     sweep: (limit) => plain(sweepSql(ledger, limit)),
     inspect: (operation) => prepared(inspectSql(ledger), [idBytes(operation)]),
     readRecord,
+    ...maintenance(ledger),
   };
 }
 
@@ -177,6 +177,7 @@ function readRecall({ rows: [row] }: ResultSet): Recalled | undefined {
   switch (row?.status) {
     case "completed":
     case "failed":
+      if (row.result === null) return { status: "erased" };
       return { status: row.status, result: bytesOf(row.result) };
     case "expired":
     case "mismatch":
@@ -222,8 +223,6 @@ function sweepSql(ledger: string, limit: number): string {
 }
 
 function inspectSql(ledger: string): string {
-  const epochMs = (column: string): string =>
-    `CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', ${column}) / 1000 AS CHAR)`;
   return `SELECT LOWER(HEX(id)) AS id, scope, operation, \`key\`, LOWER(HEX(fingerprint)) AS fingerprint, result,
   CASE state WHEN ${STATE.failed} THEN 'failed' ELSE 'completed' END AS status,
   ${epochMs("created_at")} AS created_ms, ${epochMs("expires_at")} AS expires_ms,

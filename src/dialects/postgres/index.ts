@@ -11,7 +11,8 @@ import type {
 import type { ResultSet, Row, Statement } from "../../core/executor.js";
 import type { Effect } from "../../core/outcome.js";
 import { batchJson, batchShape, batchSql } from "./batch.js";
-import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes } from "./sql.js";
+import { maintenance } from "./maintenance.js";
+import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes, STATE } from "./sql.js";
 import {
   type AnswerForm,
   lockRow,
@@ -28,8 +29,6 @@ export interface PostgresDialectOptions {
   /** How the rows of bound writes come back; in columns unless given. */
   readonly answer?: AnswerForm;
 }
-
-const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
 
 const EFFECT_OF: Readonly<Record<string, Effect>> = Object.fromEntries(
   Object.entries(EFFECT_LETTER).map(([effect, letter]) => [letter, effect as Effect]),
@@ -77,6 +76,7 @@ export function postgresDialect({
     sweep: (limit) => bind(fixed.sweep, [limit]),
     inspect: ({ id }) => bind(fixed.inspect, [id]),
     readRecord,
+    ...maintenance(ledger),
   };
 }
 
@@ -181,6 +181,7 @@ function readClaim({ rows: [row] }: ResultSet): Claim {
   switch (row?.status) {
     case "completed":
     case "failed":
+      if (row.result === null) return { status: "erased" };
       return { status: row.status, result: bytesOf(row.result, "base64") };
     case "expired":
     case "mismatch":
@@ -197,6 +198,7 @@ function readAnswer(answer: Row | undefined): WriteAnswer {
   switch (status) {
     case "executed":
     case "replayed":
+      if (letter === null) return { status: "erased" };
       return { status, effect: EFFECT_OF[String(letter)] ?? "unchanged", row };
     case "version-conflict":
       return { status, actual: actual === "" ? null : wholeNumber(String(actual)) };

@@ -1,6 +1,6 @@
 import { EFFECT_LETTER, FORMAT, RESULT_BYTES_MAX } from "../../core/codec.js";
 import type { Statement } from "../../core/executor.js";
-import type { Entries, Write } from "../../core/writes.js";
+import { type Entries, Expression, type Write } from "../../core/writes.js";
 import { MARKER, Parameters, quote, quotePath } from "./sql.js";
 
 /** The placeholders that every bound write starts with, $1 to $7, and $8 where there is something to redact. */
@@ -181,7 +181,7 @@ function partsOf(write: Write, table: string, options: ShapeOptions): Parts {
     case "update":
       return updateParts(write, table, { returned, unclaimed, parameters, options });
     case "increment": {
-      const set = added(write.by, parameters);
+      const set = sums(write.by, parameters);
       const where = equals("target", write.where, parameters);
       return updatingParts(table, set.join(", "), where, unclaimed, returned);
     }
@@ -225,7 +225,7 @@ function insertParts(
   table: string,
   { returned, unclaimed, parameters, options }: Shared,
 ): Parts {
-  const placeholders = write.values.map(() => parameters.next());
+  const placeholders = write.values.map(([, value]) => placed(value, parameters));
   // A SELECT of no columns inserts a row of defaults, which DEFAULT VALUES could not make conditional.
   const columns =
     write.values.length === 0 ? "" : `(${write.values.map(([column]) => quote(column)).join(", ")})`;
@@ -256,15 +256,13 @@ function upsertParts(
   { returned, unclaimed, parameters }: Shared,
 ): Parts {
   const columns = write.values.map(([column]) => quote(column)).join(", ");
-  const placeholders = write.values.map(() => parameters.next()).join(", ");
-  const set = [
-    ...write.update.map((column) => `${quote(column)} = EXCLUDED.${quote(column)}`),
-    ...assigned(write.set ?? [], parameters),
-    ...added(write.by ?? [], parameters),
-  ].join(", ");
+  const given = write.values.map(([, value]) => placed(value, parameters)).join(", ");
+  const taken = write.update.map((column) => `${quote(column)} = EXCLUDED.${quote(column)}`);
+  const further = [...assigned(write.set ?? [], parameters), ...sums(write.by ?? [], parameters)];
+  const set = [...taken, ...further].join(", ");
   return {
     effect: `INSERT INTO ${table} AS target (${columns})
-  SELECT ${placeholders}
+  SELECT ${given}
   WHERE ${unclaimed} AND (SELECT set_config('opledger.effect', '${EFFECT_LETTER.inserted}', true)) IS NOT NULL
   ON CONFLICT (${write.conflict.map(quote).join(", ")}) DO UPDATE SET ${set}
   WHERE set_config('opledger.effect', '${EFFECT_LETTER.updated}', true) IS NOT NULL
@@ -279,7 +277,7 @@ function updateParts(
   table: string,
   { returned, unclaimed, parameters }: Shared,
 ): Parts {
-  const set = [...assigned(write.set, parameters), ...added(write.by ?? [], parameters)];
+  const set = [...assigned(write.set, parameters), ...sums(write.by ?? [], parameters)];
   const where = equals("target", write.where, parameters);
   if (write.version === undefined) return updatingParts(table, set.join(", "), where, unclaimed, returned);
   const version = quote(write.version.column);
@@ -300,11 +298,7 @@ function updateParts(
 }
 
 function assigned(set: Entries, parameters: Parameters): string[] {
-  return set.map(([column]) => `${quote(column)} = ${parameters.next()}`);
-}
-
-function added(by: Entries, parameters: Parameters): string[] {
-  return by.map(([column]) => `${quote(column)} = target.${quote(column)} + ${parameters.next()}`);
+  return set.map(([column, value]) => `${quote(column)} = ${placed(value, parameters)}`);
 }
 
 /** A miss is final only where the snapshot, too, showed no row; otherwise a concurrent run changed it. */
@@ -354,12 +348,20 @@ function whereShape(where: Entries): unknown {
   return where.map(([column, value]) => [column, value === null]);
 }
 
-function columnsOf(entries: Entries): readonly string[] {
-  return entries.map(([column]) => column);
+function sums(by: Entries, parameters: Parameters): string[] {
+  return by.map(([column]) => `${quote(column)} = target.${quote(column)} + ${parameters.next()}`);
+}
+
+function placed(value: unknown, parameters: Parameters): string {
+  return value instanceof Expression ? `(${value.sql})` : parameters.next();
+}
+
+function columnsOf(entries: Entries): readonly unknown[] {
+  return entries.map(([column, value]) => (value instanceof Expression ? [column, value.sql] : column));
 }
 
 function values(entries: Entries): unknown[] {
-  return entries.map(([, value]) => value);
+  return entries.filter(([, value]) => !(value instanceof Expression)).map(([, value]) => value);
 }
 
 export function lockRow(table: readonly string[], where: Entries): Statement {

@@ -2,7 +2,7 @@ import type { ScriptOptions, TableKey } from "../../core/dialect.js";
 import type { Statement, WriteScript } from "../../core/executor.js";
 import { VERSION_ALIAS } from "../../core/write-in-transaction.js";
 import type { Entries, Write } from "../../core/writes.js";
-import { type Fragment, type Grammar, join, matches, prepared, quotePath } from "./grammar.js";
+import { type Fragment, type Grammar, join, matches, placed, prepared, quotePath } from "./grammar.js";
 
 type Of<V extends Write["verb"]> = Extract<Write, { verb: V }>;
 
@@ -20,7 +20,7 @@ export function writeStatements(
     case "update":
       return update(grammar, write);
     case "increment":
-      return increment(grammar, write);
+      return update(grammar, { ...write, verb: "update", set: [], version: undefined });
     case "delete": {
       const table = quotePath(grammar, write.table);
       const where = matches(grammar, write.where);
@@ -61,11 +61,11 @@ function upsert(grammar: Grammar, write: Of<"upsert">, options: ScriptOptions): 
   if (!hasNaturalKey(write)) return made(grammar, write, options, { sql, values });
   const given = new Map(write.values);
   const taken: Entries = write.update.map((column) => [column, given.get(column)]);
-  const set = changes(grammar, [...taken, ...(write.set ?? [])], write.by);
+  const set = [...taken, ...(write.set ?? [])];
   const where = matches(grammar, natural(write));
   return {
     ...standing(grammar, write, options),
-    found: updating(grammar, write, set, where),
+    found: updating(grammar, write, changes(grammar, { set, by: write.by }), where),
     absent: inserting(grammar, write, { sql, values }),
     row: locked(grammar, write, where),
   };
@@ -141,14 +141,13 @@ export function byKey(
 }
 
 function update(grammar: Grammar, write: Of<"update">): Omit<WriteScript, "prior"> {
-  const { version, set, by } = write;
+  const { version } = write;
   const where = matches(grammar, write.where);
-  const changed = changes(grammar, set, by);
-  const after = left(grammar, write);
+  const row = locked(grammar, write, left(grammar, write));
   if (version === undefined) {
     return {
-      absent: updating(grammar, write, changed, where),
-      row: locked(grammar, write, after),
+      absent: updating(grammar, write, changes(grammar, write), where),
+      row,
       target: locked(grammar, write, where),
     };
   }
@@ -156,53 +155,58 @@ function update(grammar: Grammar, write: Of<"update">): Omit<WriteScript, "prior
   const bump: Fragment = { sql: `${column} = ${column} + 1`, values: [] };
   const expected: Fragment = { sql: `${column} = ?`, values: [version.expected] };
   return {
-    absent: updating(grammar, write, join([changed, bump], ", "), join([where, expected], " AND ")),
-    row: locked(grammar, write, after),
+    absent: updating(
+      grammar,
+      write,
+      join([changes(grammar, write), bump], ", "),
+      join([where, expected], " AND "),
+    ),
+    row,
     target: locked(grammar, write, where, `, ${column} AS ${grammar.quote(VERSION_ALIAS)}`),
   };
 }
 
-function increment(grammar: Grammar, write: Of<"increment">): Omit<WriteScript, "prior"> {
-  const where = matches(grammar, write.where);
-  return {
-    absent: updating(grammar, write, changes(grammar, [], write.by), where),
-    row: locked(grammar, write, left(grammar, write)),
-    target: locked(grammar, write, where),
-  };
-}
-
-/** What finds the row once it is written: `where`, with what the write itself has made of its columns. */
-function left(grammar: Grammar, write: Of<"update"> | Of<"increment">): Fragment {
-  const set = new Map(write.verb === "update" ? write.set : []);
-  const by = new Map(write.by ?? []);
-  const found = write.where.map(([column, value]): Fragment => {
-    if (set.has(column)) return matches(grammar, [[column, set.get(column)]]);
-    if (!by.has(column) || value === null) return matches(grammar, [[column, value]]);
-    const sum = join([grammar.amount(value), grammar.amount(by.get(column))], " + ");
-    return { sql: `${grammar.quote(column)} = ${sum.sql}`, values: sum.values };
-  });
-  return join(found, " AND ");
-}
-
-/** What an update assigns and adds. */
-function changes(grammar: Grammar, set: Entries, by: Entries = []): Fragment {
-  const added = by.map(([column, value]): Fragment => {
+function changes(grammar: Grammar, { set, by = [] }: Pick<Of<"update">, "set" | "by">): Fragment {
+  const sums = by.map(([column, value]): Fragment => {
     const { sql, values } = grammar.amount(value);
     return { sql: `${grammar.quote(column)} = ${grammar.quote(column)} + ${sql}`, values };
   });
-  return join([...set.map((entry) => assigned(grammar, entry)), ...added], ", ");
+  return join([...(set.length > 0 ? [assigned(grammar, set)] : []), ...sums], ", ");
+}
+
+/** What finds the row once it is changed. */
+function left(grammar: Grammar, { where, set, by = [] }: Of<"update">): Fragment {
+  const changed = new Map(set);
+  const added = new Map(by);
+  const after = where.map(([column, value]): Fragment => {
+    if (changed.has(column)) return matches(grammar, [[column, changed.get(column)]]);
+    if (!added.has(column) || value === null) return matches(grammar, [[column, value]]);
+    const sum = join([grammar.amount(value), grammar.amount(added.get(column))], " + ");
+    return { sql: `${grammar.quote(column)} = ${sum.sql}`, values: sum.values };
+  });
+  return join(after, " AND ");
 }
 
 export function insertion(grammar: Grammar, { table, values }: Of<"insert"> | Of<"upsert">): Fragment {
   const columns = values.map(([column]) => grammar.quote(column)).join(", ");
+  const given = join(
+    values.map(([, value]) => placed(value)),
+    ", ",
+  );
   return {
-    sql: `INSERT INTO ${quotePath(grammar, table)} (${columns}) VALUES (${values.map(() => "?").join(", ")})`,
-    values: values.map(([, value]) => value),
+    sql: `INSERT INTO ${quotePath(grammar, table)} (${columns}) VALUES (${given.sql})`,
+    values: given.values,
   };
 }
 
-function assigned(grammar: Grammar, [column, value]: Entries[number]): Fragment {
-  return { sql: `${grammar.quote(column)} = ?`, values: [value] };
+function assigned(grammar: Grammar, set: Entries): Fragment {
+  return join(
+    set.map(([column, value]): Fragment => {
+      const { sql, values } = placed(value);
+      return { sql: `${grammar.quote(column)} = ${sql}`, values };
+    }),
+    ", ",
+  );
 }
 
 function updating(grammar: Grammar, { table }: Write, set: Fragment, where: Fragment): Statement {

@@ -11,18 +11,14 @@ import type { ResultSet, Row, Statement } from "../../core/executor.js";
 import { addMany, insertMany, madeRows, targetsOf } from "../script/batch.js";
 import { plain, prepared, quotePath } from "../script/grammar.js";
 import { needsKey, writeStatements } from "../script/writes.js";
-import { ALIAS, quote, SQLITE } from "./sql.js";
+import { maintenance } from "./maintenance.js";
+import { ALIAS, NOW, quote, SQLITE, STATE } from "./sql.js";
 
 export interface SqliteDialectOptions {
   /** The attached database that holds the ledger; `main` unless given. */
   readonly schema: string | undefined;
   readonly table: string;
 }
-
-const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
-
-/** The database's own clock, in milliseconds since 1970. */
-const NOW = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)";
 
 /**
  * SQLite 3.38 and later. Its transactions must begin as `BEGIN IMMEDIATE`, or with a statement that writes: one that has
@@ -87,6 +83,7 @@ WHERE ${ALIAS}.id = ? AND ${ALIAS}.expires_at <= ${NOW} AND ${ALIAS}.state <> ${
   ORDER BY ${ALIAS}.expires_at LIMIT ${Math.trunc(limit)})`),
     inspect: (operation) => prepared(inspectSql(ledger), [idBytes(operation)]),
     readRecord,
+    ...maintenance(ledger),
   };
 }
 
@@ -154,6 +151,7 @@ function readRecall({ rows: [row] }: ResultSet): Recalled | undefined {
   switch (row?.status) {
     case "completed":
     case "failed":
+      if (row.result === null) return { status: "erased" };
       return { status: row.status, result: bytesOf(row.result) };
     case "expired":
     case "mismatch":

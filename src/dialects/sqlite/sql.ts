@@ -34,3 +34,9 @@ export const SQLITE: Grammar = {
 
 /** What the ledger is called in our own statements, so that an error about one of its columns tells. */
 export const ALIAS = "opledger_ledger";
+
+/** What the ledger's column `state` holds. */
+export const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
+
+/** The database's own clock, in milliseconds since 1970. */
+export const NOW: string = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)";
