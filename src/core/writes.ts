@@ -74,7 +74,7 @@ export type Write =
       readonly values: Entries;
       readonly conflict: readonly string[];
       readonly update: readonly string[];
-      /** What a row that stood gets beside, where that is not what a new one has. */
+      /** What an existing row gets beside, where that is not what a new one has. */
       readonly set?: Entries | undefined;
       /** What is added to further columns of a row that stood. */
       readonly by?: Entries | undefined;

@@ -24,9 +24,9 @@ export interface Column {
 }
 
 /** Writes a schema into a folder, generates its metadata and returns it. */
-export async function metadataOf(schema: string, folder: string): Promise<PrismaMetadata> {
+export async function metadataOf(schema: string, folder: string, options = ""): Promise<PrismaMetadata> {
   mkdirSync(folder, { recursive: true });
-  const generator = `generator metadata {\n  provider = "opledger"\n  output = "./metadata"\n  language = "js"\n}\n`;
+  const generator = `generator metadata {\n  provider = "opledger"\n  output = "./metadata"\n  language = "js"\n  ${options}\n}\n`;
   const own = schema.replaceAll(/^generator \w+ \{[^}]*\}$/gm, "");
   writeFileSync(join(folder, "schema.prisma"), own + generator);
   await prismaGenerate(join(folder, "schema.prisma"));

@@ -258,10 +258,8 @@ function upsertParts(
   const columns = write.values.map(([column]) => quote(column)).join(", ");
   const given = write.values.map(([, value]) => placed(value, parameters)).join(", ");
   const taken = write.update.map((column) => `${quote(column)} = EXCLUDED.${quote(column)}`);
-  const assigned = (write.set ?? []).map(
-    ([column, value]) => `${quote(column)} = ${placed(value, parameters)}`,
-  );
-  const set = [...taken, ...assigned, ...sums(write.by ?? [], parameters)].join(", ");
+  const further = [...assigned(write.set ?? [], parameters), ...sums(write.by ?? [], parameters)];
+  const set = [...taken, ...further].join(", ");
   return {
     effect: `INSERT INTO ${table} AS target (${columns})
   SELECT ${given}
@@ -279,10 +277,7 @@ function updateParts(
   table: string,
   { returned, unclaimed, parameters }: Shared,
 ): Parts {
-  const set = [
-    ...write.set.map(([column, value]) => `${quote(column)} = ${placed(value, parameters)}`),
-    ...sums(write.by ?? [], parameters),
-  ];
+  const set = [...assigned(write.set, parameters), ...sums(write.by ?? [], parameters)];
   const where = equals("target", write.where, parameters);
   if (write.version === undefined) return updatingParts(table, set.join(", "), where, unclaimed, returned);
   const version = quote(write.version.column);
@@ -300,6 +295,10 @@ function updateParts(
         (SELECT CASE WHEN target.${version} = ${expected} THEN 'recheck' ELSE 'version-conflict ' || coalesce(target.${version}::text, '') END
          FROM ${table} AS target WHERE ${where}), 'not-found')`;
   return { ...parts, miss };
+}
+
+function assigned(set: Entries, parameters: Parameters): string[] {
+  return set.map(([column, value]) => `${quote(column)} = ${placed(value, parameters)}`);
 }
 
 /** A miss is final only where the snapshot, too, showed no row; otherwise a concurrent run changed it. */

@@ -60,16 +60,12 @@ function upsert(grammar: Grammar, write: Of<"upsert">, options: ScriptOptions): 
   const { sql, values } = insertion(grammar, write);
   if (!hasNaturalKey(write)) return made(grammar, write, options, { sql, values });
   const given = new Map(write.values);
-  const set: Entries = write.update.map((column) => [column, given.get(column)]);
+  const taken: Entries = write.update.map((column) => [column, given.get(column)]);
+  const set = [...taken, ...(write.set ?? [])];
   const where = matches(grammar, natural(write));
   return {
     ...standing(grammar, write, options),
-    found: updating(
-      grammar,
-      write,
-      changes(grammar, { set: [...set, ...(write.set ?? [])], by: write.by }),
-      where,
-    ),
+    found: updating(grammar, write, changes(grammar, { set, by: write.by }), where),
     absent: inserting(grammar, write, { sql, values }),
     row: locked(grammar, write, where),
   };

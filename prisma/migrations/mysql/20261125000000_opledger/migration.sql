@@ -13,6 +13,7 @@ CREATE TABLE `opledger_operations` (
   CONSTRAINT `opledger_operations_state_check` CHECK (`state` BETWEEN 0 AND 2),
   KEY `opledger_operations_expires_at_idx` (`expires_at`)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET = utf8mb4 COLLATE = utf8mb4_bin ROW_FORMAT = DYNAMIC;
+
 -- The procedures run the statements they are given, with the rights and the SQL mode of whoever calls them: what the
 -- ledger would otherwise send one by one costs one round trip. They are named after the table.
 
@@ -49,6 +50,7 @@ BEGIN
   SET SESSION innodb_lock_wait_timeout = `v_wait`, @opledger_sql = NULL;
   SELECT `v_met` AS `opledger_met`, `v_affected` AS `opledger_affected`;
 END;
+
 CREATE PROCEDURE `opledger_operations_write`(
   IN `p_mode` LONGTEXT, IN `p_wait` INT, IN `p_look_locks` INT, IN `p_prior` LONGTEXT, IN `p_look` LONGTEXT,
   IN `p_found` LONGTEXT, IN `p_absent` LONGTEXT, IN `p_row` LONGTEXT
@@ -93,6 +95,7 @@ BEGIN
   SET SESSION innodb_lock_wait_timeout = `v_wait`, @opledger_sql = NULL;
   SELECT `v_met` AS `opledger_met`, `v_affected` AS `opledger_affected`;
 END;
+
 CREATE PROCEDURE `opledger_operations_close`(
   IN `p_mode` LONGTEXT, IN `p_wait` INT, IN `p_proof` INT, IN `p_record` LONGTEXT, IN `p_affects` INT
 ) MODIFIES SQL DATA SQL SECURITY INVOKER
@@ -116,3 +119,6 @@ BEGIN
   DEALLOCATE PREPARE `opledger_statement`;
   SET SESSION innodb_lock_wait_timeout = `v_wait`, @opledger_sql = NULL;
 END;
+
+-- Tells opledger which steps this ledger has had, however they were run. It comes last: a ledger without it is unfinished.
+ALTER TABLE `opledger_operations` COMMENT = 'opledger ledger, version 1';

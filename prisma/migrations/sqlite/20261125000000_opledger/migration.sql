@@ -11,4 +11,8 @@ CREATE TABLE `opledger_operations` (
   `created_at`  INTEGER NOT NULL, -- milliseconds since 1970
   `expires_at`  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
 CREATE INDEX `opledger_operations_expires_at_idx` ON `opledger_operations` (`expires_at`);
+
+-- Tells opledger which steps this ledger has had, however they were run.
+CREATE VIEW `opledger_operations_version` AS SELECT 1 AS version;
