@@ -142,7 +142,9 @@ class PrismaFixture implements Fixture {
       `SELECT (row).* FROM (SELECT json_populate_record(NULL::${path.join(".")}, ${literal(text)}) AS row) AS stored`,
     );
     const columns = [...Object.keys(JSON.parse(text) as Row), ...redact];
-    const value = Object.fromEntries(columns.map((name) => [name, row?.[name]]));
+    const value = Object.fromEntries(
+      columns.flatMap((name) => (row !== undefined && name in row ? [[name, row[name]]] : [])),
+    );
     return { ...outcome, value };
   }
 
@@ -269,7 +271,7 @@ function adapt(ledger: Ledger<PrismaClientLike>, nest: Nest, show: Show): TestLe
     sweep: (options) => ledger.sweep(options),
     inspect: (ref) => ledger.inspect(ref),
     erase: (options) => ledger.erase(options),
-    stats: (options) => ledger.stats(options),
+    stats: () => ledger.stats(),
   };
 }
 
