@@ -74,6 +74,8 @@ export type Write =
       readonly values: Entries;
       readonly conflict: readonly string[];
       readonly update: readonly string[];
+      /** What an existing row gets beside, where that is not what a new one has. */
+      readonly set?: Entries | undefined;
       /** What is added to further columns of a row that stood. */
       readonly by?: Entries | undefined;
     })

@@ -1,4 +1,5 @@
 import { EFFECT_LETTER, FORMAT, RESULT_BYTES_MAX } from "../../core/codec.js";
+import type { Statement } from "../../core/executor.js";
 import { type Entries, Expression, type Write } from "../../core/writes.js";
 import { MARKER, Parameters, quote, quotePath } from "./sql.js";
 
@@ -29,9 +30,7 @@ interface Parts {
 export function writeSql(ledger: string, write: Write, options: ShapeOptions): string {
   const table = quotePath(write.table);
   const { effect, letter, otherwise, miss } = partsOf(write, table, options);
-  const columns =
-    write.returning?.map((column) => `(opledger_filled.stored).${quote(column)}`).join(", ") ??
-    "(opledger_filled.stored).*";
+  const columns = answeredColumns(write, "opledger_filled", options.answer);
   const recorded = `(SELECT ${rowBytes(letter, "opledger_effect", options)} FROM opledger_effect)`;
   return `
 WITH opledger_prior AS (
@@ -61,28 +60,37 @@ SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "o
     options.joined ? `,\n  ${RESTORED_WAIT}` : ""
   }
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, ${storedRow(table, "answer.result")} AS stored
+  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, ${storedRow(table, "answer.result", options.answer)} AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS opledger_filled`;
 }
 
 /** The read that replays a write; answers in the columns of {@link writeSql}. */
-export function recallSql(ledger: string, write: Write): string {
-  const columns =
-    write.returning?.map((column) => `(filled.stored).${quote(column)}`).join(", ") ?? "(filled.stored).*";
+export function recallSql(ledger: string, write: Write, answer: AnswerForm): string {
+  const columns = answeredColumns(write, "filled", answer);
   return `
 SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", ${columns}
 FROM (
   SELECT CASE WHEN opledger_ledger.expires_at <= clock_timestamp() THEN 'expired'
       WHEN opledger_ledger.fingerprint <> $2::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
     chr(get_byte(opledger_ledger.result, 1)) AS letter,
-    CASE WHEN opledger_ledger.fingerprint = $2::bytea THEN ${storedRow(quotePath(write.table), "opledger_ledger.result")} END AS stored
+    CASE WHEN opledger_ledger.fingerprint = $2::bytea THEN ${storedRow(quotePath(write.table), "opledger_ledger.result", answer)} END AS stored
   FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid OFFSET 0
 ) AS filled`;
 }
 
+/**
+ * How a write's row comes back: in columns of the table's own types, for drivers that know them; or as the text of its JSON, the
+ * very bytes that are stored, for a client whose types would bend it.
+ */
+export type AnswerForm = "columns" | "text";
+
+/** The column that holds a row's JSON where rows come back as text. */
+export const ROW_TEXT = "opledger$row";
+
 /** What two writes must share, beside their columns, to share their SQL. */
 export interface ShapeOptions {
+  readonly answer: AnswerForm;
   /** Something is to be redacted. */
   readonly redact: boolean;
   /** The transaction is the caller's, who gets its lock timeout back. */
@@ -90,8 +98,17 @@ export interface ShapeOptions {
 }
 
 /** The row of a table that stored bytes hold; NULL where they hold none. */
-export function storedRow(table: string, result: string): string {
-  return populated(table, `nullif(convert_from(substring(${result} FROM 3), 'UTF8'), '')::json`);
+export function storedRow(table: string, result: string, answer: AnswerForm): string {
+  const text = `nullif(convert_from(substring(${result} FROM 3), 'UTF8'), '')`;
+  return answer === "text" ? text : populated(table, `${text}::json`);
+}
+
+/** The columns of the answer that hold the row itself. */
+export function answeredColumns({ returning }: Write, filled: string, answer: AnswerForm): string {
+  if (answer === "text") return `${filled}.stored AS "${ROW_TEXT}"`;
+  return (
+    returning?.map((column) => `(${filled}.stored).${quote(column)}`).join(", ") ?? `(${filled}.stored).*`
+  );
 }
 
 /** A row of a table out of JSON. */
@@ -106,7 +123,7 @@ export function writeValues(write: Write): unknown[] {
     case "insert":
       return values(write.values);
     case "upsert":
-      return [...values(write.values), ...values(write.by ?? [])];
+      return [...values(write.values), ...values(write.set ?? []), ...values(write.by ?? [])];
     case "update":
       return [
         ...values(write.set),
@@ -134,6 +151,7 @@ export function shapeOf(write: Write, options: ShapeOptions): string {
         columnsOf(write.values),
         write.conflict,
         write.update,
+        columnsOf(write.set ?? []),
         columnsOf(write.by ?? []),
       ]);
     case "update":
@@ -240,7 +258,8 @@ function upsertParts(
   const columns = write.values.map(([column]) => quote(column)).join(", ");
   const given = write.values.map(([, value]) => placed(value, parameters)).join(", ");
   const taken = write.update.map((column) => `${quote(column)} = EXCLUDED.${quote(column)}`);
-  const set = [...taken, ...sums(write.by ?? [], parameters)].join(", ");
+  const further = [...assigned(write.set ?? [], parameters), ...sums(write.by ?? [], parameters)];
+  const set = [...taken, ...further].join(", ");
   return {
     effect: `INSERT INTO ${table} AS target (${columns})
   SELECT ${given}
@@ -258,10 +277,7 @@ function updateParts(
   table: string,
   { returned, unclaimed, parameters }: Shared,
 ): Parts {
-  const set = [
-    ...write.set.map(([column, value]) => `${quote(column)} = ${placed(value, parameters)}`),
-    ...sums(write.by ?? [], parameters),
-  ];
+  const set = [...assigned(write.set, parameters), ...sums(write.by ?? [], parameters)];
   const where = equals("target", write.where, parameters);
   if (write.version === undefined) return updatingParts(table, set.join(", "), where, unclaimed, returned);
   const version = quote(write.version.column);
@@ -279,6 +295,10 @@ function updateParts(
         (SELECT CASE WHEN target.${version} = ${expected} THEN 'recheck' ELSE 'version-conflict ' || coalesce(target.${version}::text, '') END
          FROM ${table} AS target WHERE ${where}), 'not-found')`;
   return { ...parts, miss };
+}
+
+function assigned(set: Entries, parameters: Parameters): string[] {
+  return set.map(([column, value]) => `${quote(column)} = ${placed(value, parameters)}`);
 }
 
 /** A miss is final only where the snapshot, too, showed no row; otherwise a concurrent run changed it. */
@@ -342,4 +362,9 @@ function columnsOf(entries: Entries): readonly unknown[] {
 
 function values(entries: Entries): unknown[] {
   return entries.filter(([, value]) => !(value instanceof Expression)).map(([, value]) => value);
+}
+
+export function lockRow(table: readonly string[], where: Entries): Statement {
+  const sql = `SELECT 1 AS locked FROM ${quotePath(table)} AS target WHERE ${equals("target", where, new Parameters(1))} FOR UPDATE`;
+  return { sql, values: values(bound(where)) };
 }

@@ -60,7 +60,8 @@ function upsert(grammar: Grammar, write: Of<"upsert">, options: ScriptOptions): 
   const { sql, values } = insertion(grammar, write);
   if (!hasNaturalKey(write)) return made(grammar, write, options, { sql, values });
   const given = new Map(write.values);
-  const set: Entries = write.update.map((column) => [column, given.get(column)]);
+  const taken: Entries = write.update.map((column) => [column, given.get(column)]);
+  const set = [...taken, ...(write.set ?? [])];
   const where = matches(grammar, natural(write));
   return {
     ...standing(grammar, write, options),
@@ -230,4 +231,12 @@ export function returned(grammar: Grammar, { returning }: Write): string {
 
 export function natural(write: Of<"insert"> | Of<"upsert">): Entries {
   return write.values.filter(([column]) => write.conflict.includes(column));
+}
+
+export function lockRow(grammar: Grammar, table: readonly string[], where: Entries): Statement {
+  const { sql, values } = matches(grammar, where);
+  return {
+    sql: `SELECT 1 AS locked FROM ${quotePath(grammar, table)} WHERE ${sql}${grammar.forUpdate}`,
+    values,
+  };
 }
