@@ -5,11 +5,12 @@ import { ledgerMigrations } from "../../src/migrations/index.js";
 import { createDatabase, serverUrl } from "../servers/use.js";
 import { ENTITIES } from "./entities.js";
 
-export const ENGINES = ["postgres", "mariadb", "mysql"] as const;
+export const ENGINES = ["postgres", "mariadb", "mysql", "sqljs"] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 /** Why an engine cannot be tested in this run; undefined where it can. */
 export function unavailable(engine: EngineName): string | undefined {
+  if (engine === "sqljs") return undefined;
   const server = engine === "postgres" ? "postgres15" : engine;
   return serverUrl(server) === undefined ? `this test run has no server ${server}` : undefined;
 }
@@ -32,7 +33,7 @@ export async function openDatabase(engine: EngineName, more: object = {}): Promi
     return made;
   };
   const dataSource = await connect({ synchronize: true });
-  for (const { upStatements } of ledgerMigrations(engine)) {
+  for (const { upStatements } of ledgerMigrations(engine === "sqljs" ? "sqlite" : engine)) {
     for (const sql of upStatements) await dataSource.query(sql);
   }
   return {
@@ -45,7 +46,9 @@ export async function openDatabase(engine: EngineName, more: object = {}): Promi
   };
 }
 
-async function fresh(engine: EngineName): Promise<{ url: string; drop(): Promise<void> }> {
+async function fresh(engine: EngineName): Promise<{ url?: string; drop(): Promise<void> }> {
+  // In memory: it goes with its data source.
+  if (engine === "sqljs") return { drop: async () => {} };
   if (engine === "postgres") return createDatabase("postgres15");
   const server = serverUrl(engine) ?? "";
   const database = `test_${randomBytes(8).toString("hex")}`;

@@ -138,7 +138,8 @@ describe.each(ENGINES)("joining on %s", (engine) => {
       expect(await balance()).toBe(before + 2);
     });
 
-    it("that was begun by hand on a query runner", async () => {
+    // sql.js does not tell whether a transaction is open, so there only those that TypeORM began can be joined.
+    it.skipIf(engine === "sqljs")("that was begun by hand on a query runner", async () => {
       const before = await balance();
       const runner = database.dataSource.createQueryRunner();
       const accounts = idempotent(runner.manager.getRepository(Account));
@@ -186,19 +187,20 @@ describe.each(ENGINES)("joining on %s", (engine) => {
 
     it("is heard of by subscribers, once its fate is known", async () => {
       const heard: string[] = [];
-      const other = await database.another({ subscribers: [] });
+      const { dataSource } = database;
       const note = (name: string) => async (event: { manager: EntityManager }) => {
         heard.push(
           `${name} ${await event.manager.dataSource.getRepository(Account).countBy({ status: "heard" })}`,
         );
       };
-      other.subscribers.push({
+      dataSource.subscribers.push({
         afterTransactionCommit: note("commit"),
         afterTransactionRollback: note("rollback"),
       });
-      const ledger = idempotency(other);
+      const ledger = idempotency(dataSource);
       await ledger.once(op("heard"), (manager) => manager.update(Account, { id }, { status: "heard" }));
       await expect(ledger.once(op("heard"), () => Promise.reject(undone))).rejects.toBe(undone);
+      dataSource.subscribers.pop();
       expect(heard).toEqual(["commit 1", "rollback 1"]);
     });
   });

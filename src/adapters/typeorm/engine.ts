@@ -13,9 +13,6 @@ export interface EngineOptions {
   readonly acquireMs: number;
 }
 
-/** A connection of the data source's driver, as a query runner holds it. */
-export type Connection = object;
-
 /**
  * The driver under TypeORM. opledger speaks to it through the driver's own adapter, so that what is proven of that one
  * holds here: round trips, prepared statements, and that a transaction is still ours when it commits.
@@ -25,11 +22,11 @@ export interface Engine<Tx> {
   /** Over the data source's own connections. */
   pool(): Database<Tx>;
   /** Over the one connection of a query runner that has no transaction open. */
-  alone(connection: Connection): Database<Tx>;
+  alone(runner: QueryRunner): Database<Tx>;
   /** Inside the transaction that is open on a query runner's connection. */
-  within(connection: Connection): Database<Tx>;
+  within(runner: QueryRunner): Database<Tx>;
   /** Whether a transaction is open that the query runner did not open itself. */
-  isOpen(connection: Connection): Promise<boolean>;
+  isOpen(runner: QueryRunner): Promise<boolean>;
   /** A query runner whose statements all go through the transaction's handle. */
   runner(tx: Tx, outer: QueryRunner | undefined): QueryRunner;
   /** Whether an error is the database's own, in the driver's form. */
@@ -38,7 +35,7 @@ export interface Engine<Tx> {
 
 /** What of a query runner TypeORM keeps to itself. */
 interface RunnerInternals {
-  databaseConnection: Connection;
+  databaseConnection: object;
   isTransactionActive: boolean;
   transactionDepth: number;
   data: QueryRunner["data"];
@@ -51,7 +48,7 @@ interface RunnerInternals {
  */
 export function runnerOver(
   dataSource: DataSource,
-  connection: Connection,
+  connection: object,
   outer: QueryRunner | undefined,
 ): QueryRunner {
   const runner = dataSource.createQueryRunner("master");
@@ -72,4 +69,11 @@ function unwrap(error: unknown): never {
   if (!(error instanceof QueryFailedError)) throw error;
   const { driverError } = error;
   throw driverError instanceof TypeError || driverError instanceof OpledgerError ? driverError : error;
+}
+
+/** @throws {TypeError} the query runner has never been connected */
+export function connectionOf(runner: QueryRunner): object {
+  const { databaseConnection } = runner as unknown as Partial<RunnerInternals>;
+  if (databaseConnection !== undefined) return databaseConnection;
+  throw new TypeError("the manager's query runner has no connection yet; begin its transaction first");
 }

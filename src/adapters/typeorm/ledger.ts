@@ -1,4 +1,4 @@
-import type { DataSource, EntityManager, QueryRunner } from "typeorm";
+import type { DataSource, EntityManager } from "typeorm";
 import type { LedgerContext } from "../../core/context.js";
 import { Ledger } from "../../core/ledger.js";
 import { type CommonOptions, checkedOptions, DEFAULT_TABLE } from "../../core/options.js";
@@ -6,6 +6,7 @@ import { TypeormDatabase } from "./database.js";
 import type { Engine, EngineOptions } from "./engine.js";
 import { MysqlEngine } from "./mysql.js";
 import { PostgresEngine } from "./postgres.js";
+import { SqliteEngine } from "./sqlite/engine.js";
 
 export interface TypeormLedgerOptions extends CommonOptions {
   /** The ledger's schema, or database on MySQL and MariaDB; the data source's own unless given. */
@@ -46,7 +47,8 @@ export class TypeormLedger extends Ledger<EntityManager> {
         "`inTransaction` takes the manager that `dataSource.transaction` gives, or another with a query runner",
       );
     }
-    return { ...this.#context, database: this.#joined(queryRunner) };
+    const database = new TypeormDatabase(this.#engine, () => this.#engine.within(queryRunner), queryRunner);
+    return { ...this.#context, database };
   }
 
   /** @internal The context for calls of a manager: in its transaction where it has one open. */
@@ -54,23 +56,14 @@ export class TypeormLedger extends Ledger<EntityManager> {
     const { queryRunner } = manager;
     if (queryRunner === undefined) return this.#context;
     if (queryRunner.isTransactionActive) return this.joining(manager);
-    const connection: object = await queryRunner.connect();
-    if (await this.#engine.isOpen(connection)) return this.joining(manager);
-    const database = new TypeormDatabase(this.#engine, () => this.#engine.alone(connection));
+    if (await this.#engine.isOpen(queryRunner)) return this.joining(manager);
+    const database = new TypeormDatabase(this.#engine, () => this.#engine.alone(queryRunner));
     return { ...this.#context, database };
-  }
-
-  #joined(runner: QueryRunner): TypeormDatabase<unknown> {
-    const { databaseConnection } = runner as { databaseConnection?: object };
-    if (databaseConnection === undefined) {
-      throw new TypeError("the manager's query runner has no connection yet; begin its transaction first");
-    }
-    return new TypeormDatabase(this.#engine, () => this.#engine.within(databaseConnection), runner);
   }
 }
 
 /**
- * The operation ledger over a TypeORM data source: `postgres`, `mysql` and `mariadb`. It may be made before the data source is
+ * The operation ledger over a TypeORM data source: `postgres`, `mysql`, `mariadb`, `sqljs` and `better-sqlite3`. It may be made before the data source is
  * initialized, and survives its being initialized anew.
  *
  * @throws {TypeError} an option is out of its range, or the data source's driver is not one of these
@@ -97,6 +90,9 @@ function engineOf(options: EngineOptions): Engine<unknown> {
     case "mysql":
     case "mariadb":
       return new MysqlEngine(options) as Engine<unknown>;
+    case "sqljs":
+    case "better-sqlite3":
+      return new SqliteEngine(options) as Engine<unknown>;
     default:
       throw new TypeError(`opledger/typeorm does not speak to TypeORM's driver "${type}"`);
   }

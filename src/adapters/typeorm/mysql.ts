@@ -6,12 +6,16 @@ import { inTransaction, type MysqlConnectionLike, type MysqlPoolLike } from "../
 import { MysqlDatabase } from "../mysql2/executor.js";
 import { errnoOf } from "../mysql2/failure.js";
 import type { MysqlTransaction } from "../mysql2/transaction.js";
-import { type Connection, type Engine, type EngineOptions, runnerOver } from "./engine.js";
+import { connectionOf, type Engine, type EngineOptions, runnerOver } from "./engine.js";
 
 /** What of TypeORM's driver holds the connections. */
 interface MysqlDriver {
   readonly pool?: MysqlPoolLike;
   readonly poolCluster?: { of(pattern: string): MysqlPoolLike };
+}
+
+interface PromiseConnection {
+  promise(): { query(sql: string): Promise<[unknown, unknown]> };
 }
 
 /** TypeORM's `mysql` and `mariadb` drivers, which are `mysql2`. */
@@ -35,20 +39,22 @@ export class MysqlEngine implements Engine<MysqlTransaction> {
     return this.#last;
   }
 
-  alone(connection: Connection): MysqlDatabase {
+  alone(runner: QueryRunner): MysqlDatabase {
+    const connection = connectionOf(runner);
     return this.#over(connection, () => connection as MysqlConnectionLike);
   }
 
-  within(connection: Connection): Database<MysqlTransaction> {
+  within(runner: QueryRunner): Database<MysqlTransaction> {
+    const connection = connectionOf(runner);
     const joined = connection instanceof Guarded ? connection.tx : (connection as MysqlConnectionLike);
     return this.pool().within(joined);
   }
 
   /** The server says so with every answer that has no rows. */
-  async isOpen(connection: Connection): Promise<boolean> {
+  async isOpen(runner: QueryRunner): Promise<boolean> {
+    const connection: PromiseConnection = await runner.connect();
     if (connection instanceof Guarded) return true;
-    const { promise } = connection as { promise(): { query(sql: string): Promise<[unknown, unknown]> } };
-    const [header] = await promise.call(connection).query("DO 0");
+    const [header] = await connection.promise().query("DO 0");
     return inTransaction(header) === true;
   }
 

@@ -6,7 +6,7 @@ import type { PgClientLike, PgPoolLike } from "../pg/client.js";
 import { PgDatabase } from "../pg/executor.js";
 import { sqlState } from "../pg/failure.js";
 import type { PgTransaction } from "../pg/transaction.js";
-import { type Connection, type Engine, type EngineOptions, runnerOver } from "./engine.js";
+import { connectionOf, type Engine, type EngineOptions, runnerOver } from "./engine.js";
 
 /** TypeORM's `postgres` driver, which is `pg`. */
 export class PostgresEngine implements Engine<PgTransaction> {
@@ -31,16 +31,17 @@ export class PostgresEngine implements Engine<PgTransaction> {
     return this.#over(master);
   }
 
-  alone(connection: Connection): PgDatabase {
-    return this.#over(connection as PgClientLike);
+  alone(runner: QueryRunner): PgDatabase {
+    return this.#over(connectionOf(runner) as PgClientLike);
   }
 
-  within(connection: Connection): Database<PgTransaction> {
-    return this.pool().within(connection as PgClientLike | PgTransaction);
+  within(runner: QueryRunner): Database<PgTransaction> {
+    return this.pool().within(connectionOf(runner) as PgClientLike | PgTransaction);
   }
 
-  async isOpen(connection: Connection): Promise<boolean> {
-    const status = (connection as PgClientLike).getTransactionStatus?.();
+  async isOpen(runner: QueryRunner): Promise<boolean> {
+    const client: PgClientLike = await runner.connect();
+    const status = client.getTransactionStatus?.();
     return status === "T" || status === "E";
   }
 
