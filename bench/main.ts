@@ -157,7 +157,8 @@ function storageMeasures(costs: readonly StorageCost[], goals: Goals): Measure[]
         value: logBytes / logOf("bare-update"),
       }),
     ),
-    ...CPU_PAIRS.map(([of]) =>
+    // The hand-written transaction updates a row; to insert one takes more of any engine.
+    ...CPU_PAIRS.filter(([of]) => of !== "insert").map(([of]) =>
       measure({
         name: "log-ratio",
         of,
