@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { type ErrorCode, type OperationRef, OpledgerError, type Row } from "../../src/index.js";
-import type { Fixture, LedgerSettings, TestLedger } from "./target.js";
+import type { Cases, Fixture, LedgerSettings, TestLedger } from "./target.js";
 
 let minted = 0;
 
@@ -29,6 +29,22 @@ export function literal(text: string): string {
 export async function pauseMs(delayMs: number): Promise<void> {
   await sleep(delayMs);
 }
+
+/** Registers cases where the target is able to run them, and otherwise why they are skipped. */
+export function testWhere({ test, skip }: Cases, able: boolean, reason: string): Cases["test"] {
+  return able ? test : (name) => skip(name, reason);
+}
+
+/** Registers cases in which several transactions write, or hold locks, at once. */
+export function crowdedTest(cases: Cases): Cases["test"] {
+  return testWhere(
+    cases,
+    cases.target.capabilities.writers === "many",
+    "only one transaction at a time can write",
+  );
+}
+
+export const INEXACT = "the engine adds decimals, and whole numbers beyond 64 bits, as floating point";
 
 /** The number that a query of one row and one column answers. */
 export async function number(fixture: Fixture, sql: string): Promise<number> {

@@ -3,6 +3,7 @@ import { OperationInProgressError } from "../../src/index.js";
 import {
   account,
   addEffect,
+  crowdedTest,
   effects,
   elapsedMs,
   elsewhere,
@@ -87,7 +88,9 @@ function inThisProcess({ test }: Cases): void {
   }
 }
 
-function inAnother({ test }: Cases): void {
+function inAnother(cases: Cases): void {
+  const { test } = cases;
+  const crowded = crowdedTest(cases);
   for (const waitMs of [0, 250]) {
     test(`a duplicate waits no longer than ${waitMs} ms for another process, whatever the write`, async (fixture) => {
       const id = await account(fixture);
@@ -142,17 +145,20 @@ function inAnother({ test }: Cases): void {
     expect(await ledgerRows(fixture, op)).toBe(1);
   });
 
-  test("the wait for a claim bounds nothing else: work may wait for its own locks as long as it likes", async (fixture) => {
-    const id = await account(fixture);
-    const holder = await fixture.begin();
-    await holder.query(`UPDATE accounts SET status = 'held' WHERE id = ${id}`);
-    const waiter = fixture.createLedger({ waitMs: 100 }).once(ref("own lock"), async (tx) => {
-      await tx.query(`UPDATE accounts SET status = 'mine' WHERE id = ${id}`);
-    });
-    await pauseMs(400);
-    await holder.commit();
-    expect((await waiter).status).toBe("executed");
-  });
+  crowded(
+    "the wait for a claim bounds nothing else: work may wait for its own locks as long as it likes",
+    async (fixture) => {
+      const id = await account(fixture);
+      const holder = await fixture.begin();
+      await holder.query(`UPDATE accounts SET status = 'held' WHERE id = ${id}`);
+      const waiter = fixture.createLedger({ waitMs: 100 }).once(ref("own lock"), async (tx) => {
+        await tx.query(`UPDATE accounts SET status = 'mine' WHERE id = ${id}`);
+      });
+      await pauseMs(400);
+      await holder.commit();
+      expect((await waiter).status).toBe("executed");
+    },
+  );
 
   test("an expired key that another process is taking over is waited for no longer than waitMs", async (fixture) => {
     const [op, up] = [ref("expired", { retentionMs: 1 }), ref("expired", { retentionMs: 1 })];
