@@ -63,6 +63,8 @@ async function cpuOf(call: Call, blockMs: number): Promise<number> {
 export interface StorageCost {
   readonly name: CallName;
   readonly logBytes: number;
+  readonly binlogBytes?: number;
+  readonly rowsWritten?: number;
   /** Absent where the call keeps no ledger, or adds nothing to it. */
   readonly ledgerBytes?: number;
 }
@@ -93,14 +95,40 @@ export async function storageCosts(
   await repeat(subject.calls["bare-update"], STORAGE_ACCOUNTS);
   for (const name of STORED) {
     const ledger = name === "hand-written" ? "hand-written" : "opledger";
-    const bytesBefore = await engine.ledgerBytes(ledger);
-    const logBefore = await engine.logBytes();
-    await repeat(subject.calls[name], operations / operationsOf(name));
-    const logBytes = ((await engine.logBytes()) - logBefore) / operations;
-    const ledgerBytes = ((await engine.ledgerBytes(ledger)) - bytesBefore) / operations;
-    costs.push({ name, logBytes, ...(!KEEPS_NOTHING.has(name) && { ledgerBytes }) });
+    const counters = {
+      logBytes: () => engine.logBytes(),
+      ...(engine.binlogBytes !== undefined && { binlogBytes: engine.binlogBytes }),
+      ...(engine.rowsWritten !== undefined && { rowsWritten: engine.rowsWritten }),
+      ...(!KEEPS_NOTHING.has(name) && { ledgerBytes: () => engine.ledgerBytes(ledger) }),
+    };
+    const body = (): Promise<void> => repeat(subject.calls[name], operations / operationsOf(name));
+    const grown = await growth(counters, body, operations);
+    costs.push({ name, ...grown });
   }
   return costs;
+}
+
+/** By how much each counter grows per operation while `body` runs. */
+async function growth<K extends string>(
+  counters: Readonly<Partial<Record<K, () => Promise<number>>>>,
+  body: () => Promise<void>,
+  operations: number,
+): Promise<Record<K, number>> {
+  const readings = async (): Promise<[string, number][]> => {
+    const all: [string, number][] = [];
+    // One after the other and in the same order, so that none sees what reading another writes.
+    for (const [name, read] of Object.entries<(() => Promise<number>) | undefined>(counters)) {
+      if (read !== undefined) all.push([name, await read()]);
+    }
+    return all;
+  };
+  const before = new Map(await readings());
+  await body();
+  const grown = (await readings()).map(([name, value]) => [
+    name,
+    (value - (before.get(name) ?? 0)) / operations,
+  ]);
+  return Object.fromEntries(grown) as Record<K, number>;
 }
 
 async function repeat(call: Call, times: number): Promise<void> {

@@ -1,9 +1,12 @@
-import { AGAIN, type Contestant, type PlannedRow } from "./plan.js";
+import { AGAIN, type Contestant, type Pace, type PlannedRow } from "./plan.js";
 import { median, type Spread, shuffled, spread } from "./statistics.js";
 import { CALL_NAMES, type Call, operationsOf, type Subject } from "./subject.js";
 
 /** One number per contestant, of one round: a latency in milliseconds, or calls per second. */
 export type Round = ReadonlyMap<Contestant, number>;
+
+/** Fewer say nothing about the spread. */
+const ROUNDS_MIN = 3;
 
 const CONTESTANTS: readonly Contestant[] = [AGAIN, ...CALL_NAMES];
 
@@ -40,10 +43,12 @@ export async function latencies(
 export async function throughputs(
   subject: Subject,
   callers: number,
-  { rounds, blockMs }: { readonly rounds: number; readonly blockMs: number },
+  { rounds, blockMs, limitMs }: Pace["throughput"],
 ): Promise<Round[]> {
   const found: Round[] = [];
+  const endsAt = performance.now() + limitMs;
   for (let round = 0; round < rounds; round += 1) {
+    if (round >= ROUNDS_MIN && performance.now() > endsAt) break;
     const rates = new Map<Contestant, number>();
     for (const each of shuffled(CONTESTANTS)) {
       rates.set(each, await rate(callOf(subject, each), callers, blockMs));

@@ -77,6 +77,10 @@ export interface Engine {
   checkpoint(): Promise<void>;
   /** Bytes of redo log written since the server exists. */
   logBytes(): Promise<number>;
+  /** Bytes of binary log written since; absent where there is none. */
+  readonly binlogBytes?: () => Promise<number>;
+  /** Rows inserted, updated and deleted since; absent where the server does not count them at once. */
+  readonly rowsWritten?: () => Promise<number>;
   /** Bytes of a ledger's table and indexes. */
   ledgerBytes(ledger: "opledger" | "hand-written"): Promise<number>;
   close(): Promise<void>;

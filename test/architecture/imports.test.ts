@@ -43,6 +43,9 @@ const FORBIDDEN: readonly (readonly [rule: string, from: string, to: string, spe
   ["adapters-imports", "src/adapters/pg/a.ts", "src/adapters/mysql2/b.ts", "../mysql2/b.js"],
   ["adapters-imports", "src/adapters/pg/a.ts", "src/adapters/pg2/b.ts", "../pg2/b.js"],
   ["adapters-imports", "src/adapters/pg/a.ts", "src/steps/b.ts", "../../steps/b.js"],
+  ["typeorm-adapters", "src/adapters/typeorm/a.ts", "src/adapters/prisma/b.ts", "../prisma/b.js"],
+  ["typeorm-adapters", "src/adapters/typeorm/a.ts", "src/steps/b.ts", "../../steps/b.js"],
+  ["adapters-imports", "src/adapters/pg/a.ts", "src/adapters/typeorm/b.ts", "../typeorm/b.js"],
   ["steps-imports", "src/steps/a.ts", "src/adapters/pg/b.ts", "../adapters/pg/b.js"],
   ["steps-imports", "src/steps/a.ts", "src/dialects/b.ts", "../dialects/b.js"],
   ["http-imports", "src/http/a.ts", "src/adapters/pg/b.ts", "../adapters/pg/b.js"],
@@ -121,6 +124,15 @@ describe("a planted import is reported by its rule and no other", () => {
     ]);
   });
 
+  it.each([
+    ["typeorm-imports", "src/adapters/typeorm/a.ts", "@nestjs/common"],
+    ["typeorm-imports", "src/adapters/typeorm/a.ts", "pg"],
+    ["nest-imports", "src/adapters/typeorm/nest/a.ts", "@nestjs/core"],
+  ])("%s: %s → %s", async (rule, from, specifier) => {
+    const { violations } = await check({ [from]: values(specifier) });
+    expect(violations.map((each) => each.rule)).toEqual([rule]);
+  });
+
   it("terminal-only-in-cli", async () => {
     const text = `import { Command } from "commander";\nexport { Command };\n`;
     const { violations } = await check({ "src/core/a.ts": text, "src/cli/a.ts": text });
@@ -140,6 +152,8 @@ describe("a planted import is reported by its rule and no other", () => {
       "no-cycles",
       "only-declared-packages",
       "prisma-imports",
+      "typeorm-imports",
+      "nest-imports",
       "terminal-only-in-cli",
       "resolvable",
     ]);

@@ -69,6 +69,9 @@ export const CAPABILITIES = {
   "mysql2 pool × MySQL 9.7": MYSQL,
   "mysql2 callback pool, no FOUND_ROWS × MariaDB 10.11": MARIADB,
   "mysql2 connection × MySQL 9.7": { ...MYSQL, concurrent: false },
+  "typeorm × PostgreSQL 15": POSTGRES,
+  "typeorm × MariaDB 10.11": MARIADB,
+  "typeorm × MySQL 9.7": MYSQL,
 } as const satisfies Record<string, Capabilities>;
 
 export type TargetName = keyof typeof CAPABILITIES;

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import pg from "pg";
 import { inject } from "vitest";
+import { queryMysql } from "./mysql-query.js";
 import type { ServerName } from "./provide.js";
 // For its augmentation of vitest's ProvidedContext, which types what inject() returns.
 import type {} from "./vitest-setup.js";
@@ -11,6 +12,7 @@ export function serverUrl(name: ServerName): string | undefined {
 }
 
 async function execute(url: string, statement: string): Promise<void> {
+  if (!url.startsWith("postgres")) return void (await queryMysql(url, statement));
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
@@ -21,19 +23,23 @@ async function execute(url: string, statement: string): Promise<void> {
 }
 
 /**
- * A fresh, empty database on a shared PostgreSQL server: what isolates one test file from the next.
+ * A fresh, empty database on a shared server: what isolates one test file from the next.
  * @throws {Error} this run has no such server; ask {@link serverUrl} before, and skip
  */
 export async function createDatabase(name: ServerName): Promise<{ url: string; drop(): Promise<void> }> {
   const server = serverUrl(name);
   if (server === undefined) throw new Error(`this test run has no server ${name}: see the top of its output`);
   const database = `test_${randomBytes(8).toString("hex")}`;
-  await execute(server, `create database ${database} template template0`);
+  const postgres = server.startsWith("postgres");
+  await execute(
+    server,
+    `create database ${database} ${postgres ? "template template0" : "character set utf8mb4"}`,
+  );
   const url = new URL(server);
   url.pathname = `/${database}`;
   return {
     url: url.href,
     // With force: a test that failed may have left connections, and the next test must not pay for them.
-    drop: () => execute(server, `drop database if exists ${database} with (force)`),
+    drop: () => execute(server, `drop database if exists ${database}${postgres ? " with (force)" : ""}`),
   };
 }

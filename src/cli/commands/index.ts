@@ -1,4 +1,5 @@
 import type { CliCommand } from "../command.js";
+import { doctor } from "./doctor.js";
 import { forget } from "./forget.js";
 import { init } from "./init.js";
 import { lint } from "./lint.js";
@@ -15,6 +16,7 @@ export const COMMANDS: readonly CliCommand[] = [
   migrationCreate,
   ...MIGRATION_ADD,
   migrate,
+  doctor,
   lint,
   sweep,
   stats,
