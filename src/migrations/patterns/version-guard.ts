@@ -53,7 +53,7 @@ BEGIN SELECT RAISE(ABORT, ${text}); END`,
   return {
     steps: [
       {
-        name: fileName(name),
+        name: strict ? fileName(name, "strict") : fileName(name),
         up: briefly(engine, made.up),
         down: briefly(engine, made.down),
         transactional: true,
