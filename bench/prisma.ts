@@ -1,5 +1,5 @@
 import { PrismaPg } from "@prisma/adapter-pg";
-import { type BoundOperation, opledger } from "opledger/prisma";
+import { type BoundOperation, ledgerStatementName, opledger } from "opledger/prisma";
 import pg from "pg";
 import { PrismaClient } from "../prisma/generated/bench/client/client.js";
 import { metadata } from "../prisma/generated/bench/opledger/metadata.js";
@@ -8,7 +8,9 @@ import type { BareValues, Driver, MeasuredLedger } from "./subject.js";
 /** Prisma Client as its users have it: over a pool of `pg`, extended once. */
 export function prismaDriver(connectionString: string, connections: number): Driver {
   const pool = new pg.Pool({ connectionString, max: connections, idleTimeoutMillis: 0 });
-  const bare = new PrismaClient({ adapter: new PrismaPg(pool) });
+  const bare = new PrismaClient({
+    adapter: new PrismaPg(pool, { statementNameGenerator: ledgerStatementName }),
+  });
   const prisma = extended(bare);
   return {
     ledger: { operation: (ref) => writesOf(prisma.$operation(ref)) },

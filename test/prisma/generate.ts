@@ -31,7 +31,13 @@ export async function prismaGenerate(schema: string): Promise<string> {
   const run = promisify(execFile);
   const prisma = join(ROOT, "node_modules/prisma/build/index.js");
   const PATH = [commandFolder(), process.env.PATH].join(delimiter);
-  const env = { ...process.env, PATH, PRISMA_SCHEMA_ENGINE_BINARY: "/bin/false", NO_COLOR: "1" };
+  const env = {
+    ...process.env,
+    PATH,
+    PRISMA_SCHEMA_ENGINE_BINARY: "/bin/false",
+    CHECKPOINT_DISABLE: "1",
+    NO_COLOR: "1",
+  };
   try {
     const { stdout } = await run(process.execPath, [prisma, "generate", "--schema", schema], {
       env,

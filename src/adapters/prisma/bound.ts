@@ -135,7 +135,6 @@ function lazily<T>(run: () => Promise<T>): Promise<T> {
     return running;
   };
   const lazy: Promise<T> & { requestTransaction(): Promise<never> } = {
-    // biome-ignore lint/suspicious/noThenProperty: it is a promise.
     then: (done, failed) => begun().then(done, failed),
     catch: (failed) => begun().catch(failed),
     finally: (last) => begun().finally(last),
