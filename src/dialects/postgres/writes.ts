@@ -1,6 +1,7 @@
 import { EFFECT_LETTER, FORMAT, RESULT_BYTES_MAX } from "../../core/codec.js";
 import type { Statement } from "../../core/executor.js";
 import { type Entries, Expression, type Write } from "../../core/writes.js";
+import { type AnswerForm, answeredColumns, storedRow } from "./answer.js";
 import { MARKER, Parameters, quote, quotePath } from "./sql.js";
 
 /** The placeholders that every bound write starts with, $1 to $7, and $8 where there is something to redact. */
@@ -79,15 +80,6 @@ FROM (
 ) AS filled`;
 }
 
-/**
- * How a write's row comes back: in columns of the table's own types, for drivers that know them; or as the text of its JSON, the
- * very bytes that are stored, for a client whose types would bend it.
- */
-export type AnswerForm = "columns" | "text";
-
-/** The column that holds a row's JSON where rows come back as text. */
-export const ROW_TEXT = "opledger$row";
-
 /** What two writes must share, beside their columns, to share their SQL. */
 export interface ShapeOptions {
   readonly answer: AnswerForm;
@@ -95,26 +87,6 @@ export interface ShapeOptions {
   readonly redact: boolean;
   /** The transaction is the caller's, who gets its lock timeout back. */
   readonly joined: boolean;
-}
-
-/** The row of a table that stored bytes hold; NULL where they hold none. */
-export function storedRow(table: string, result: string, answer: AnswerForm): string {
-  const text = `nullif(convert_from(substring(${result} FROM 3), 'UTF8'), '')`;
-  return answer === "text" ? text : populated(table, `${text}::json`);
-}
-
-/** The columns of the answer that hold the row itself. */
-export function answeredColumns({ returning }: Write, filled: string, answer: AnswerForm): string {
-  if (answer === "text") return `${filled}.stored AS "${ROW_TEXT}"`;
-  return (
-    returning?.map((column) => `(${filled}.stored).${quote(column)}`).join(", ") ?? `(${filled}.stored).*`
-  );
-}
-
-/** A row of a table out of JSON. */
-export function populated(table: string, json: string): string {
-  // A NULL of the table's row type; casting to the table's name would mean a built-in type for a table named "point".
-  return `json_populate_record((SELECT opledger_row FROM ${table} AS opledger_row WHERE false), ${json})`;
 }
 
 /** The values that {@link writeSql} takes from the write, in the order of its placeholders. */
