@@ -1,7 +1,7 @@
 import type { ResultSet, Row, Statement, WriteScript } from "./executor.js";
 import type { Operation } from "./operation.js";
 import type { Effect } from "./outcome.js";
-import type { Write } from "./writes.js";
+import type { Entries, Write } from "./writes.js";
 
 /** What a dialect needs to know of an operation to write its ledger row. */
 export interface ClaimedOperation extends Operation {
@@ -105,6 +105,8 @@ interface CommonDialect extends MaintenanceDialect {
   readonly markWork: Statement;
   readonly undoWork: Statement;
 
+  /** Locks the row that equals these columns; absent where a writer has the whole database to itself. */
+  readonly lock?: ((table: readonly string[], where: Entries) => Statement) | undefined;
   /** Removes the operation's row if it is past its retention. */
   forget(operation: Operation, options: WaitOptions): Statement;
   /** Removes up to `limit` rows past their retention, skipping locked ones. */

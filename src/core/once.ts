@@ -1,6 +1,6 @@
 import { decodeResult, encodeResult } from "./codec.js";
 import { Call, type LedgerContext, WorkFailure } from "./context.js";
-import type { Claim } from "./dialect.js";
+import type { Claim, ClaimedOperation } from "./dialect.js";
 import { OperationInProgressError, RolledBackError, StoredFailureError } from "./errors.js";
 import {
   type Closing,
@@ -37,12 +37,23 @@ export async function once<Tx, T>(
   work: (tx: Tx) => Promise<T> | T,
   options: OnceOptions,
 ): Promise<Outcome<T>> {
+  const identity = identify(ref, context.retentionMs);
+  const operation = { ...identity, fingerprint: fingerprint(ref.payload, undefined, summarize(identity)) };
+  return onceAs(context, operation, ref, work, options);
+}
+
+/** {@link once} for an operation that was identified before, by a fingerprint of its own. */
+export async function onceAs<Tx, T>(
+  context: LedgerContext<Tx>,
+  operation: ClaimedOperation,
+  ref: OperationRef,
+  work: (tx: Tx) => Promise<T> | T,
+  options: OnceOptions,
+): Promise<Outcome<T>> {
   const { isolationLevel } = options;
   if (isolationLevel !== undefined && !ISOLATION_LEVELS.includes(isolationLevel)) {
     throw new TypeError(`isolationLevel must be one of ${ISOLATION_LEVELS.join(", ")}`);
   }
-  const identity = identify(ref, context.retentionMs);
-  const operation = { ...identity, fingerprint: fingerprint(ref.payload, undefined, summarize(identity)) };
   const call = new Call(context, operation);
   const run = (): Promise<Ended<T>> => call.attempt(() => runOnce(call, ref, work, options));
   const ended =

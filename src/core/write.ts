@@ -20,10 +20,21 @@ const ONE_WRITE_HINT =
 export type Done = Extract<WriteAnswer, { readonly effect: unknown }>;
 export type NotDone = Exclude<WriteAnswer, Done>;
 
+/** What a bound write's caller asked for, where the write says more or other than that. */
+export interface Intent {
+  readonly verb: string;
+  readonly arguments: unknown;
+}
+
 /** The identity of a bound write: its fingerprint covers verb and table, and the arguments where there is no payload. */
-export function claimWrite(identity: Operation, ref: OperationRef, write: Write): ClaimedOperation {
-  const payload = ref.payload === undefined ? writeArguments(write) : ref.payload;
-  const form = { verb: write.verb, table: write.table.join(".") };
+export function claimWrite(
+  identity: Operation,
+  ref: OperationRef,
+  write: Write,
+  intent: Intent = { verb: write.verb, arguments: writeArguments(write) },
+): ClaimedOperation {
+  const payload = ref.payload === undefined ? intent.arguments : ref.payload;
+  const form = { verb: intent.verb, table: write.table.join(".") };
   return { ...identity, fingerprint: fingerprint(payload, form, summarize(identity)) };
 }
 

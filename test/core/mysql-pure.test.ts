@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { inlined } from "../../src/adapters/mysql2/literal.js";
-import { endsTransaction } from "../../src/adapters/mysql2/statements.js";
 import { before } from "../../src/core/decimals.js";
+import { endsTransaction } from "../../src/dialects/mysql/control.js";
 import { mysqlFailure } from "../../src/dialects/mysql/failure.js";
 import { ledgerMigrations } from "../../src/migrations/index.js";
 

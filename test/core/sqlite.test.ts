@@ -142,7 +142,7 @@ test.each([
 
 test("an attached database's ledger has its index there, too", () => {
   const [step] = ledgerMigrations("sqlite", { schema: "s", table: "t" });
-  expect(step?.upStatements.at(-1)).toBe("CREATE INDEX `s`.`t_expires_at_idx` ON `t` (`expires_at`)");
+  expect(step?.upStatements).toContain("CREATE INDEX `s`.`t_expires_at_idx` ON `t` (`expires_at`)");
 });
 
 function required<T>(value: T | undefined): T {

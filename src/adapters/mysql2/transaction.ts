@@ -1,7 +1,8 @@
 import { RolledBackError } from "../../core/errors.js";
+import { endsTransaction } from "../../dialects/mysql/control.js";
 import { type Connection, inTransaction, type QueryOptions } from "./client.js";
+
 import { noteCutOff, noteLoss, poisons } from "./failure.js";
-import { endsTransaction } from "./statements.js";
 
 /** What the work of an operation gets: the queries of the transaction it runs in, and nothing that would end it. */
 export interface MysqlTransaction {

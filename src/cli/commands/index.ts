@@ -1,4 +1,5 @@
 import type { CliCommand } from "../command.js";
+import { doctor } from "./doctor.js";
 import { forget } from "./forget.js";
 import { lint } from "./lint.js";
 import { migrate } from "./migrate.js";
@@ -8,4 +9,13 @@ import { stats } from "./stats.js";
 import { sweep } from "./sweep.js";
 
 /** Every command, in the order of the help. A new one is a file beside this one and a line here. */
-export const COMMANDS: readonly CliCommand[] = [migrationCreate, migrate, lint, sweep, stats, show, forget];
+export const COMMANDS: readonly CliCommand[] = [
+  migrationCreate,
+  migrate,
+  doctor,
+  lint,
+  sweep,
+  stats,
+  show,
+  forget,
+];

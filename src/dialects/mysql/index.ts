@@ -10,7 +10,7 @@ import type {
 import type { ResultSet, Row, Statement } from "../../core/executor.js";
 import { addMany, insertMany, madeRows, targetsOf } from "../script/batch.js";
 import { plain, prepared } from "../script/grammar.js";
-import { needsKey, writeStatements } from "../script/writes.js";
+import { lockRow, needsKey, writeStatements } from "../script/writes.js";
 import { maintenance } from "./maintenance.js";
 import { epochMs, quote, quotePath, STATE } from "./sql.js";
 import { MARIADB, MYSQL, type Traits } from "./traits.js";
@@ -87,6 +87,7 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
     madeRows: (writes, key) => madeRows(traits(), writes, key),
     addMany: (groups) => addMany(traits(), groups),
     needsKey: (write) => needsKey(traits(), write),
+    lock: (table, where) => lockRow(traits(), table, where),
     describe,
     readKey,
     forget: (operation, waiting) =>

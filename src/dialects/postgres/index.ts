@@ -13,11 +13,21 @@ import type { Effect } from "../../core/outcome.js";
 import { batchJson, batchShape, batchSql } from "./batch.js";
 import { maintenance } from "./maintenance.js";
 import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes, STATE } from "./sql.js";
-import { recallSql, type ShapeOptions, shapeOf, writeSql, writeValues } from "./writes.js";
+import {
+  type AnswerForm,
+  lockRow,
+  recallSql,
+  type ShapeOptions,
+  shapeOf,
+  writeSql,
+  writeValues,
+} from "./writes.js";
 
 export interface PostgresDialectOptions {
   readonly schema: string;
   readonly table: string;
+  /** How the rows of bound writes come back; in columns unless given. */
+  readonly answer?: AnswerForm;
 }
 
 const EFFECT_OF: Readonly<Record<string, Effect>> = Object.fromEntries(
@@ -25,7 +35,11 @@ const EFFECT_OF: Readonly<Record<string, Effect>> = Object.fromEntries(
 );
 
 /** PostgreSQL 15 to 18. */
-export function postgresDialect({ schema, table }: PostgresDialectOptions): OneStatementDialect {
+export function postgresDialect({
+  schema,
+  table,
+  answer = "columns",
+}: PostgresDialectOptions): OneStatementDialect {
   const ledger = quotePath([schema, table]);
   const shapes = new Shapes();
   const fixed = fixedStatements(ledger);
@@ -38,7 +52,7 @@ export function postgresDialect({ schema, table }: PostgresDialectOptions): OneS
     markWork: { sql: "SAVEPOINT opledger_work", values: [] },
     undoWork: { sql: "ROLLBACK TO SAVEPOINT opledger_work", values: [] },
     write: (operation, write, options) => {
-      const shape = shapeOptions(options);
+      const shape = shapeOptions(options, answer);
       const sql = shapes.get(shapeOf(write, shape), () => writeSql(ledger, write, shape));
       return bind(sql, [...claimValues(operation, options), ...redacted(options), ...writeValues(write)]);
     },
@@ -46,17 +60,18 @@ export function postgresDialect({ schema, table }: PostgresDialectOptions): OneS
     recallWrite: ({ id, fingerprint }, write) => {
       const shape = JSON.stringify(["recall", write.table, write.returning ?? null]);
       return bind(
-        shapes.get(shape, () => recallSql(ledger, write)),
+        shapes.get(shape, () => recallSql(ledger, write, answer)),
         [id, fingerprint],
       );
     },
     readWrite: (result) => readAnswer(result.rows[0]),
     writeMany: (entries, options) => {
-      const shape = shapeOptions(options);
+      const shape = shapeOptions(options, answer);
       const sql = shapes.get(batchShape(entries, shape), () => batchSql(ledger, entries, shape));
       return bind(sql, [batchJson(entries), lockTimeout(options.waitMs), ...redacted(options)]);
     },
     readWriteMany: (result, count) => readAnswers(result, count),
+    lock: (table, where) => lockRow(table, where),
     forget: ({ id }, { waitMs }) => bind(fixed.forget, [id, lockTimeout(waitMs)]),
     sweep: (limit) => bind(fixed.sweep, [limit]),
     inspect: ({ id }) => bind(fixed.inspect, [id]),
@@ -65,8 +80,8 @@ export function postgresDialect({ schema, table }: PostgresDialectOptions): OneS
   };
 }
 
-function shapeOptions({ redact, joined }: WriteOptions): ShapeOptions {
-  return { redact: redact.length > 0, joined };
+function shapeOptions({ redact, joined }: WriteOptions, answer: AnswerForm): ShapeOptions {
+  return { redact: redact.length > 0, joined, answer };
 }
 
 function redacted({ redact }: WriteOptions): unknown[] {
@@ -226,3 +241,5 @@ function readRecord(row: Row): LedgerRecord {
     expired: row.expired === "true",
   };
 }
+
+export { ROW_TEXT } from "./writes.js";

@@ -1,5 +1,6 @@
 import { EFFECT_LETTER, FORMAT, RESULT_BYTES_MAX } from "../../core/codec.js";
-import type { Entries, Write } from "../../core/writes.js";
+import type { Statement } from "../../core/executor.js";
+import { type Entries, Expression, type Write } from "../../core/writes.js";
 import { MARKER, Parameters, quote, quotePath } from "./sql.js";
 
 /** The placeholders that every bound write starts with, $1 to $7, and $8 where there is something to redact. */
@@ -29,9 +30,7 @@ interface Parts {
 export function writeSql(ledger: string, write: Write, options: ShapeOptions): string {
   const table = quotePath(write.table);
   const { effect, letter, otherwise, miss } = partsOf(write, table, options);
-  const columns =
-    write.returning?.map((column) => `(opledger_filled.stored).${quote(column)}`).join(", ") ??
-    "(opledger_filled.stored).*";
+  const columns = answeredColumns(write, "opledger_filled", options.answer);
   const recorded = `(SELECT ${rowBytes(letter, "opledger_effect", options)} FROM opledger_effect)`;
   return `
 WITH opledger_prior AS (
@@ -61,28 +60,37 @@ SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "o
     options.joined ? `,\n  ${RESTORED_WAIT}` : ""
   }
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, ${storedRow(table, "answer.result")} AS stored
+  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, ${storedRow(table, "answer.result", options.answer)} AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS opledger_filled`;
 }
 
 /** The read that replays a write; answers in the columns of {@link writeSql}. */
-export function recallSql(ledger: string, write: Write): string {
-  const columns =
-    write.returning?.map((column) => `(filled.stored).${quote(column)}`).join(", ") ?? "(filled.stored).*";
+export function recallSql(ledger: string, write: Write, answer: AnswerForm): string {
+  const columns = answeredColumns(write, "filled", answer);
   return `
 SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", ${columns}
 FROM (
   SELECT CASE WHEN opledger_ledger.expires_at <= clock_timestamp() THEN 'expired'
       WHEN opledger_ledger.fingerprint <> $2::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
     chr(get_byte(opledger_ledger.result, 1)) AS letter,
-    CASE WHEN opledger_ledger.fingerprint = $2::bytea THEN ${storedRow(quotePath(write.table), "opledger_ledger.result")} END AS stored
+    CASE WHEN opledger_ledger.fingerprint = $2::bytea THEN ${storedRow(quotePath(write.table), "opledger_ledger.result", answer)} END AS stored
   FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid OFFSET 0
 ) AS filled`;
 }
 
+/**
+ * How a write's row comes back: in columns of the table's own types, for drivers that know them; or as the text of its JSON, the
+ * very bytes that are stored, for a client whose types would bend it.
+ */
+export type AnswerForm = "columns" | "text";
+
+/** The column that holds a row's JSON where rows come back as text. */
+export const ROW_TEXT = "opledger$row";
+
 /** What two writes must share, beside their columns, to share their SQL. */
 export interface ShapeOptions {
+  readonly answer: AnswerForm;
   /** Something is to be redacted. */
   readonly redact: boolean;
   /** The transaction is the caller's, who gets its lock timeout back. */
@@ -90,8 +98,17 @@ export interface ShapeOptions {
 }
 
 /** The row of a table that stored bytes hold; NULL where they hold none. */
-export function storedRow(table: string, result: string): string {
-  return populated(table, `nullif(convert_from(substring(${result} FROM 3), 'UTF8'), '')::json`);
+export function storedRow(table: string, result: string, answer: AnswerForm): string {
+  const text = `nullif(convert_from(substring(${result} FROM 3), 'UTF8'), '')`;
+  return answer === "text" ? text : populated(table, `${text}::json`);
+}
+
+/** The columns of the answer that hold the row itself. */
+export function answeredColumns({ returning }: Write, filled: string, answer: AnswerForm): string {
+  if (answer === "text") return `${filled}.stored AS "${ROW_TEXT}"`;
+  return (
+    returning?.map((column) => `(${filled}.stored).${quote(column)}`).join(", ") ?? `(${filled}.stored).*`
+  );
 }
 
 /** A row of a table out of JSON. */
@@ -104,11 +121,13 @@ export function populated(table: string, json: string): string {
 export function writeValues(write: Write): unknown[] {
   switch (write.verb) {
     case "insert":
-    case "upsert":
       return values(write.values);
+    case "upsert":
+      return [...values(write.values), ...values(write.set ?? []), ...values(write.by ?? [])];
     case "update":
       return [
         ...values(write.set),
+        ...values(write.by ?? []),
         ...values(bound(write.where)),
         ...(write.version ? [write.version.expected] : []),
       ];
@@ -127,11 +146,19 @@ export function shapeOf(write: Write, options: ShapeOptions): string {
     case "insert":
       return JSON.stringify([...common, columnsOf(write.values), write.conflict]);
     case "upsert":
-      return JSON.stringify([...common, columnsOf(write.values), write.conflict, write.update]);
+      return JSON.stringify([
+        ...common,
+        columnsOf(write.values),
+        write.conflict,
+        write.update,
+        columnsOf(write.set ?? []),
+        columnsOf(write.by ?? []),
+      ]);
     case "update":
       return JSON.stringify([
         ...common,
         columnsOf(write.set),
+        columnsOf(write.by ?? []),
         whereShape(write.where),
         write.version?.column ?? null,
       ]);
@@ -154,9 +181,7 @@ function partsOf(write: Write, table: string, options: ShapeOptions): Parts {
     case "update":
       return updateParts(write, table, { returned, unclaimed, parameters, options });
     case "increment": {
-      const set = write.by.map(
-        ([column]) => `${quote(column)} = target.${quote(column)} + ${parameters.next()}`,
-      );
+      const set = sums(write.by, parameters);
       const where = equals("target", write.where, parameters);
       return updatingParts(table, set.join(", "), where, unclaimed, returned);
     }
@@ -200,7 +225,7 @@ function insertParts(
   table: string,
   { returned, unclaimed, parameters, options }: Shared,
 ): Parts {
-  const placeholders = write.values.map(() => parameters.next());
+  const placeholders = write.values.map(([, value]) => placed(value, parameters));
   // A SELECT of no columns inserts a row of defaults, which DEFAULT VALUES could not make conditional.
   const columns =
     write.values.length === 0 ? "" : `(${write.values.map(([column]) => quote(column)).join(", ")})`;
@@ -231,10 +256,13 @@ function upsertParts(
   { returned, unclaimed, parameters }: Shared,
 ): Parts {
   const columns = write.values.map(([column]) => quote(column)).join(", ");
-  const set = write.update.map((column) => `${quote(column)} = EXCLUDED.${quote(column)}`).join(", ");
+  const given = write.values.map(([, value]) => placed(value, parameters)).join(", ");
+  const taken = write.update.map((column) => `${quote(column)} = EXCLUDED.${quote(column)}`);
+  const further = [...assigned(write.set ?? [], parameters), ...sums(write.by ?? [], parameters)];
+  const set = [...taken, ...further].join(", ");
   return {
     effect: `INSERT INTO ${table} AS target (${columns})
-  SELECT ${write.values.map(() => parameters.next()).join(", ")}
+  SELECT ${given}
   WHERE ${unclaimed} AND (SELECT set_config('opledger.effect', '${EFFECT_LETTER.inserted}', true)) IS NOT NULL
   ON CONFLICT (${write.conflict.map(quote).join(", ")}) DO UPDATE SET ${set}
   WHERE set_config('opledger.effect', '${EFFECT_LETTER.updated}', true) IS NOT NULL
@@ -249,7 +277,7 @@ function updateParts(
   table: string,
   { returned, unclaimed, parameters }: Shared,
 ): Parts {
-  const set = write.set.map(([column]) => `${quote(column)} = ${parameters.next()}`);
+  const set = [...assigned(write.set, parameters), ...sums(write.by ?? [], parameters)];
   const where = equals("target", write.where, parameters);
   if (write.version === undefined) return updatingParts(table, set.join(", "), where, unclaimed, returned);
   const version = quote(write.version.column);
@@ -267,6 +295,10 @@ function updateParts(
         (SELECT CASE WHEN target.${version} = ${expected} THEN 'recheck' ELSE 'version-conflict ' || coalesce(target.${version}::text, '') END
          FROM ${table} AS target WHERE ${where}), 'not-found')`;
   return { ...parts, miss };
+}
+
+function assigned(set: Entries, parameters: Parameters): string[] {
+  return set.map(([column, value]) => `${quote(column)} = ${placed(value, parameters)}`);
 }
 
 /** A miss is final only where the snapshot, too, showed no row; otherwise a concurrent run changed it. */
@@ -316,10 +348,23 @@ function whereShape(where: Entries): unknown {
   return where.map(([column, value]) => [column, value === null]);
 }
 
-function columnsOf(entries: Entries): readonly string[] {
-  return entries.map(([column]) => column);
+function sums(by: Entries, parameters: Parameters): string[] {
+  return by.map(([column]) => `${quote(column)} = target.${quote(column)} + ${parameters.next()}`);
+}
+
+function placed(value: unknown, parameters: Parameters): string {
+  return value instanceof Expression ? `(${value.sql})` : parameters.next();
+}
+
+function columnsOf(entries: Entries): readonly unknown[] {
+  return entries.map(([column, value]) => (value instanceof Expression ? [column, value.sql] : column));
 }
 
 function values(entries: Entries): unknown[] {
-  return entries.map(([, value]) => value);
+  return entries.filter(([, value]) => !(value instanceof Expression)).map(([, value]) => value);
+}
+
+export function lockRow(table: readonly string[], where: Entries): Statement {
+  const sql = `SELECT 1 AS locked FROM ${quotePath(table)} AS target WHERE ${equals("target", where, new Parameters(1))} FOR UPDATE`;
+  return { sql, values: values(bound(where)) };
 }

@@ -87,6 +87,13 @@ WHERE ${ALIAS}.id = ? AND ${ALIAS}.expires_at <= ${NOW} AND ${ALIAS}.state <> ${
   };
 }
 
+/** Changes nothing, and takes the write lock: for a client whose transactions begin without it. */
+export function takeWriteLock({ schema, table }: SqliteDialectOptions): Statement {
+  return plain(
+    `DELETE FROM ${quotePath({ quote }, schema === undefined ? [table] : [schema, table])} WHERE 0`,
+  );
+}
+
 const CLAIMED: Claim = { status: "claimed", token: "" };
 
 function migrateCommand(schema: string | undefined, table: string): string {
