@@ -65,7 +65,9 @@ function make(engine: PrismaEngine, url: string, options: OpledgerOptions, more:
     return client as unknown as TestClient;
   }
   if (engine === "mysql" || engine === "mariadb") {
-    const client = mysqlClient(url, more).$extends(opledger({ metadata: mysqlMetadata, ...options }));
+    const client = mysqlClient(url, { ...more, useTextProtocol: engine === "mysql" }).$extends(
+      opledger({ metadata: mysqlMetadata, ...options }),
+    );
     return client as unknown as TestClient;
   }
   return extended(url, options, more);

@@ -122,6 +122,8 @@ interface ClientOptions {
   readonly startup?: string | undefined;
   /** What each MariaDB connection begins with. */
   readonly isolation?: string | undefined;
+  /** What MySQL needs for savepoints; MariaDB does not. */
+  readonly useTextProtocol?: boolean;
   readonly omit?: object;
 }
 
@@ -141,21 +143,24 @@ export function postgresClient(
 
 export function mysqlClient(
   url: string,
-  { connections = 5, isolation, omit }: ClientOptions = {},
+  { connections = 5, isolation, useTextProtocol = false, omit }: ClientOptions = {},
 ): MysqlClient {
   const { hostname, port, username, password, pathname } = new URL(url);
-  const adapter = new PrismaMariaDb({
-    host: hostname,
-    port: Number(port),
-    user: decodeURIComponent(username),
-    ...(password !== "" && { password: decodeURIComponent(password) }),
-    database: pathname.slice(1),
-    connectionLimit: connections,
-    acquireTimeout: 5_000,
-    ...(isolation !== undefined && {
-      initSql: `SET SESSION TRANSACTION ISOLATION LEVEL ${isolation.toUpperCase()}`,
-    }),
-  });
+  const adapter = new PrismaMariaDb(
+    {
+      host: hostname,
+      port: Number(port),
+      user: decodeURIComponent(username),
+      ...(password !== "" && { password: decodeURIComponent(password) }),
+      database: pathname.slice(1),
+      connectionLimit: connections,
+      acquireTimeout: 5_000,
+      ...(isolation !== undefined && {
+        initSql: `SET SESSION TRANSACTION ISOLATION LEVEL ${isolation.toUpperCase()}`,
+      }),
+    },
+    { useTextProtocol },
+  );
   return new MysqlClient({ adapter, ...(omit !== undefined && { omit }) });
 }
 

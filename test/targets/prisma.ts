@@ -165,7 +165,8 @@ class PrismaFixture implements Fixture {
   async begin(isolation?: IsolationLevel): Promise<OpenTransaction> {
     const client = this.#newClient(1);
     const { tx, finish, done } = await heldOpen(client, {
-      ...(isolation !== undefined && { isolationLevel: PRISMA_ISOLATION_LEVELS[isolation] }),
+      ...(isolation !== undefined &&
+        this.tested.engine !== "sqlite" && { isolationLevel: PRISMA_ISOLATION_LEVELS[isolation] }),
     });
     const end = async (how: () => void): Promise<void> => {
       this.#begun.delete(abandon);

@@ -207,18 +207,16 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
           : await executor.run(statement);
         if (statement.affects !== undefined && affected !== statement.affects) throw new NotOurs(undefined);
       } catch (error) {
-        throw this.#closingError(statement, error, firstErrors.get(executor));
+        throw this.#closingError(error, firstErrors.get(executor));
       }
     }
   }
 
-  #closingError(statement: Statement, error: unknown, firstError: unknown): unknown {
+  #closingError(error: unknown, firstError: unknown): unknown {
     const cause = driverCause(error);
     // PostgreSQL: the transaction had been aborted, or was over, before the result could be stored.
     if (cause?.code === "25P02" || cause?.code === "25P01") return new NotOurs(firstError ?? error);
-    const { kind } = this.failure(error);
-    if (kind === "ended") return new TransactionOver(error);
-    return kind === "duplicate" && statement.affects !== undefined ? new LedgerDuplicate(error) : error;
+    return this.failure(error).kind === "ended" ? new TransactionOver(error) : error;
   }
 
   #inSavepoint<T>(timeoutMs: number, body: () => Promise<T>): Promise<T> {
@@ -264,8 +262,16 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
       return await within(timeoutMs, ask(client, sql, values));
     } catch (error) {
       const cause = driverCause(error);
-      if (orElse !== undefined && cause?.kind === "UniqueConstraintViolation") {
-        return this.#send(client, orElse, timeoutMs);
+      if (cause?.kind === "UniqueConstraintViolation") {
+        if (orElse !== undefined) return this.#send(client, orElse, timeoutMs);
+        // Only the ledger's own rows have a count that they must come to.
+        if (statement.affects !== undefined) throw new LedgerDuplicate(error);
+      }
+      // MySQL, and not MariaDB, takes no savepoint as a prepared statement.
+      if (cause?.code === "1295") {
+        throw new TypeError(
+          "on MySQL opledger needs the text protocol for its savepoints: `new PrismaMariaDb(config, { useTextProtocol: true })`",
+        );
       }
       if (this.#engine.probe !== undefined && cause?.kind === "ColumnNotFound") {
         await ask(client, this.#engine.probe.sql, []).catch(() => outdated.add(error as Error));
