@@ -8,6 +8,7 @@ import type {
   TableKey,
 } from "../../core/dialect.js";
 import type { ResultSet, Row, Statement } from "../../core/executor.js";
+import { migrateCommand } from "../../core/options.js";
 import { addMany, insertMany, madeRows, targetsOf } from "../script/batch.js";
 import { plain, prepared } from "../script/grammar.js";
 import { lockRow, needsKey, writeStatements } from "../script/writes.js";
@@ -31,13 +32,6 @@ export const TRAITS: Readonly<Record<EngineName, Traits>> = { mysql: MYSQL, mari
 /** Sent at the savepoint that a failed work is rolled back to. */
 export const MARK_WORK: Statement = plain("SAVEPOINT opledger_work");
 
-function migrateCommand(schema: string | undefined, table: string): string {
-  if (schema === undefined && table === "opledger_operations") {
-    return "mysql < node_modules/opledger/migrations/<mysql or mariadb>/0001_operations.up.sql";
-  }
-  return `ledgerMigrations(<"mysql" or "mariadb">, ${JSON.stringify({ schema, table })}) of opledger/migrations, run in order`;
-}
-
 /** MySQL and MariaDB, on InnoDB. */
 export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
   const { schema, table, traits } = options;
@@ -48,7 +42,7 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
     prepared(recallSql(ledger) + lock, [operation.fingerprint, operation.fingerprint, idBytes(operation)]);
   return {
     singleStatementWrites: false,
-    migrateCommand: migrateCommand(schema, table),
+    migrateCommand: migrateCommand({ schema, table }),
     claim: (operation) => ({
       ...insertRow(ledger, operation, STATE.claimed, null),
       orElse: recall(operation, " LOCK IN SHARE MODE"),
