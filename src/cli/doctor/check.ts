@@ -13,7 +13,7 @@ export interface Patient {
   one(sql: string, values?: readonly unknown[]): Promise<string | undefined>;
   /** A server setting, as the server writes it, times in milliseconds on PostgreSQL; undefined where it has none of the name. */
   setting(name: string): string | undefined;
-  /** The ledger's schema; null where it is the connection's database. */
+  /** The ledger's schema; null where it is the connection's database, or SQLite's main one. */
   readonly schema: string | null;
   readonly table: string;
   /** The ledger as its engine's SQL has it, quoted. */
@@ -51,6 +51,7 @@ export interface Check {
 export const POSTGRES: readonly Engine[] = ["postgres"];
 export const MYSQL_FAMILY: readonly Engine[] = ["mysql", "mariadb"];
 export const SERVERS: readonly Engine[] = [...POSTGRES, ...MYSQL_FAMILY];
+export const ENGINES: readonly Engine[] = [...SERVERS, "sqlite"];
 
 /** A sign where something is the case. */
 export function signIf(wrong: boolean, seen: string, more: Omit<Sign, "seen"> = {}): readonly Sign[] {

@@ -1,5 +1,4 @@
-import { quote as quoteMysql } from "../../dialects/mysql/sql.js";
-import { quotePath } from "../../dialects/postgres/sql.js";
+import type { Engine } from "../../migrations/index.js";
 import type { Client } from "../database/client.js";
 import type { OpenDatabase } from "../database/open.js";
 import type { Patient } from "./check.js";
@@ -20,10 +19,8 @@ export async function patientOf(database: OpenDatabase, options: PatientOptions)
   return {
     ...{ engine, version, rows, one, schema, table: names.table, waitMs: options.waitMs, now: options.now },
     setting: (name) => settings.get(name),
-    ledger:
-      engine === "postgres" ? quotePath([schema ?? "public", names.table]) : mysqlPath(schema, names.table),
-    ledgerExists:
-      (await one(EXISTS[engine === "postgres" ? "postgres" : "mysql"], [schema, names.table])) !== undefined,
+    ledger: database.ledgerRef,
+    ledgerExists: (await one(EXISTS[engine], [schema ?? DEFAULT_SCHEMA[engine], names.table])) !== undefined,
     beside: (use) => options.beside((client) => use(readerOf(client))),
   };
 }
@@ -38,16 +35,24 @@ function readerOf({ query }: Pick<Client, "query">): Pick<Patient, "rows" | "one
   return { rows, one };
 }
 
-const EXISTS = {
+/** What takes the place of a schema that was not named. */
+const DEFAULT_SCHEMA: Readonly<Record<Engine, string | null>> = {
+  postgres: "public",
+  mysql: null,
+  mariadb: null,
+  sqlite: "main",
+};
+
+const EXISTS_MYSQL =
+  "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND TABLE_TYPE = 'BASE TABLE'";
+
+const EXISTS: Readonly<Record<Engine, string>> = {
   postgres:
     "SELECT 1 FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = $1 AND relname = $2 AND relkind IN ('r', 'p')",
-  mysql:
-    "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = COALESCE(?, DATABASE()) AND TABLE_NAME = ? AND TABLE_TYPE = 'BASE TABLE'",
-} as const;
-
-function mysqlPath(schema: string | null, table: string): string {
-  return schema === null ? quoteMysql(table) : `${quoteMysql(schema)}.${quoteMysql(table)}`;
-}
+  mysql: EXISTS_MYSQL,
+  mariadb: EXISTS_MYSQL,
+  sqlite: "SELECT 1 FROM pragma_table_list WHERE schema = ? AND name = ? AND type = 'table'",
+};
 
 /** As the connection has them: what the role and the database were given is in them. */
 async function readSettings({ engine, query }: OpenDatabase): Promise<ReadonlyMap<string, string>> {
@@ -55,6 +60,8 @@ async function readSettings({ engine, query }: OpenDatabase): Promise<ReadonlyMa
     const { rows } = await query("SELECT name, setting FROM pg_settings");
     return new Map(rows.map(({ name, setting }) => [String(name), String(setting)]));
   }
+  // SQLite has settings of a connection only, and this is not the application's.
+  if (engine === "sqlite") return new Map();
   const { rows } = await query("SHOW VARIABLES");
   return new Map(rows.map((row) => [String(row.Variable_name), String(row.Value)]));
 }

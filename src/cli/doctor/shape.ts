@@ -49,6 +49,17 @@ const MYSQL_ROUTINES = `
 SELECT CONCAT('procedure ', REPLACE(ROUTINE_NAME, ?, 'ledger')) AS line FROM information_schema.ROUTINES
 WHERE ROUTINE_TYPE = 'PROCEDURE' AND ROUTINE_SCHEMA = COALESCE(?, DATABASE()) AND ROUTINE_NAME IN (?, ?, ?)`;
 
+const SQLITE_COLUMNS = `
+SELECT 'column ' || name || ' ' || type || CASE WHEN "notnull" THEN ' not null' ELSE '' END AS line FROM pragma_table_info(?, ?)`;
+
+const SQLITE_KEYS = `
+SELECT CASE WHEN origin = 'pk' THEN 'primary key ' WHEN "unique" THEN 'unique ' ELSE 'index ' END ||
+  '(' || (SELECT group_concat(name, ', ') FROM pragma_index_info(list.name, ?)) || ')' AS line FROM pragma_index_list(?, ?) AS list`;
+
+const SQLITE_TABLE = `
+SELECT 'table' || CASE WHEN strict THEN ' strict' ELSE '' END || CASE WHEN wr THEN ' without rowid' ELSE '' END AS line
+FROM pragma_table_list(?) WHERE schema = ?`;
+
 const COLUMNS_POSTGRES = [
   ...["column id uuid not null", "column scope text not null", "column operation text not null"],
   ...["column key text not null", "column fingerprint bytea not null", "column state smallint not null"],
@@ -67,7 +78,7 @@ const COLUMNS_MYSQL = [
 const PROCEDURES = ["open", "write", "close"] as const;
 
 /** What the migrations leave; a test holds it against a database that they were run on. */
-export const GOLDEN: Readonly<Partial<Record<Patient["engine"], Shape>>> = {
+export const GOLDEN: Readonly<Record<Patient["engine"], Shape>> = {
   postgres: [
     ...COLUMNS_POSTGRES,
     ...["logged", "check CHECK (((state >= 0) AND (state <= 2)))"],
@@ -79,6 +90,12 @@ export const GOLDEN: Readonly<Partial<Record<Patient["engine"], Shape>>> = {
     ...COLUMNS_MYSQL,
     "column state tinyint not null",
     ...PROCEDURES.map((name) => `procedure ledger_${name}`),
+  ],
+  sqlite: [
+    ...["column id BLOB not null", "column scope TEXT not null", "column operation TEXT not null"],
+    ...["column key TEXT not null", "column fingerprint BLOB not null", "column state INTEGER not null"],
+    ...["column result BLOB", "column created_at INTEGER not null", "column expires_at INTEGER not null"],
+    ...["primary key (id)", "index (expires_at)", "table strict without rowid"],
   ],
 };
 
@@ -94,6 +111,14 @@ export async function readShape(patient: Patient): Promise<Shape> {
       ...(await lines(POSTGRES_CHECKS, [ledger])),
       ...(await lines(POSTGRES_TRIGGERS, [ledger, table])),
       ...(await lines(POSTGRES_TABLE, [ledger])),
+    ];
+  }
+  if (engine === "sqlite") {
+    const database = schema ?? "main";
+    return [
+      ...(await lines(SQLITE_COLUMNS, [table, database])),
+      ...(await lines(SQLITE_KEYS, [database, table, database])),
+      ...(await lines(SQLITE_TABLE, [table, database])),
     ];
   }
   const routines = PROCEDURES.map((name) => `${table}_${name}`);

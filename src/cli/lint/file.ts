@@ -3,7 +3,7 @@ import type { Entity } from "./entities.js";
 import { Names } from "./names.js";
 import type { PrismaModel, PrismaSchema } from "./schema.js";
 import type { Node, NodeOf, SourceFile } from "./source.js";
-import { Works } from "./work.js";
+import { functionName, Works } from "./work.js";
 
 /** What the project says as a whole. */
 export interface Facts {
@@ -11,8 +11,8 @@ export interface Facts {
   readonly entities: ReadonlyMap<string, Entity>;
   /** Engines that the project names, as Prisma or TypeORM call them; empty where it names none. */
   readonly engines: ReadonlySet<string>;
-  /** Functions that some work calls: what they write is part of it. */
-  readonly calledInWork: ReadonlySet<string>;
+  /** Functions that works call, and nobody else: what they write is part of a work. */
+  readonly onlyInWork: ReadonlySet<string>;
 }
 
 /** A file, and what its names and functions stand for. */
@@ -37,18 +37,9 @@ export function isSafe({ source, works, facts }: LintFile, node: Node): boolean 
   if (works.isGuarded(node)) return true;
   for (const each of source.ancestors(node)) {
     const name = functionName(source, each);
-    if (name !== undefined && facts.calledInWork.has(name)) return true;
+    if (name !== undefined && facts.onlyInWork.has(name)) return true;
   }
   return false;
-}
-
-function functionName(source: SourceFile, node: Node): string | undefined {
-  if (node.type === "FunctionDeclaration") return node.id?.name;
-  if (node.type !== "FunctionExpression" && node.type !== "ArrowFunctionExpression") return undefined;
-  const around = source.parent(node);
-  if (around?.type === "VariableDeclarator") return chainOf(around.id)[0];
-  if (around?.type === "MethodDefinition" || around?.type === "Property") return chainOf(around.key)[0];
-  return undefined;
 }
 
 /** A call of a Prisma model's method. */

@@ -6,6 +6,7 @@ import { RULES } from "./rules/index.js";
 import { joinSchemas, parsePrismaSchema } from "./schema.js";
 import { type Node, type Position, SourceFile } from "./source.js";
 import { covers, faultOf, type Ignore, ignoresOf } from "./suppress.js";
+import { onlyInWork } from "./work.js";
 
 /** A file of the project, by its path from the project's folder, with forward slashes. */
 export interface ProjectFile {
@@ -105,7 +106,7 @@ function factsOf(files: readonly ProjectFile[], sources: readonly Parsed[]): Fac
     prisma: prisma === undefined || prisma.models.length === 0 ? undefined : prisma,
     entities: inherited(sources.flatMap(({ source }) => entitiesOf(source))),
     engines,
-    calledInWork: new Set(sources.flatMap(({ works }) => works.called())),
+    onlyInWork: onlyInWork(sources.flatMap(({ works }) => works.ownCalls())),
   };
 }
 

@@ -85,17 +85,55 @@ export class Works {
     return this.around(node) !== undefined;
   }
 
-  /** The names of the project's own functions that works call: plain ones, and those that get the transaction. */
-  called(): readonly string[] {
-    return this.#source.all("CallExpression").flatMap((call) => {
-      if (!this.isGuarded(call)) return [];
+  /** The calls of what may be the project's own functions: plain ones, those on `this`, and those that get the transaction. */
+  ownCalls(): readonly OwnCall[] {
+    return this.#source.all("CallExpression").flatMap((call): OwnCall[] => {
       const chain = chainOf(call.callee);
       const own = chain.length === 1 || (chain.length === 2 && chain[0] === "this");
-      const handle = this.around(call)?.handle;
+      const guarded = this.isGuarded(call);
+      const handle = guarded ? this.around(call)?.handle : undefined;
       const handed = call.arguments.some((each) => each.type === "Identifier" && each.name === handle);
-      return own || handed ? [methodOf(call)] : [];
+      if (!own && !handed) return [];
+      const around = [...this.#source.ancestors(call)].flatMap(
+        (each) => functionName(this.#source, each) ?? [],
+      );
+      return [{ name: methodOf(call), guarded, around }];
     });
   }
+}
+
+export interface OwnCall {
+  /** What the called function is called. */
+  readonly name: string;
+  /** Whether it is called in a work. */
+  readonly guarded: boolean;
+  /** The names of the functions in which it is called. */
+  readonly around: readonly string[];
+}
+
+/** The functions that are called in works, or in such functions, and nowhere else. */
+export function onlyInWork(calls: readonly OwnCall[]): ReadonlySet<string> {
+  const safe = new Set<string>();
+  const isSafe = ({ guarded, around }: OwnCall): boolean => guarded || around.some((name) => safe.has(name));
+  for (let size = -1; size !== safe.size; ) {
+    size = safe.size;
+    for (const call of calls) if (isSafe(call)) safe.add(call.name);
+  }
+  for (let size = -1; size !== safe.size; ) {
+    size = safe.size;
+    for (const call of calls) if (!isSafe(call)) safe.delete(call.name);
+  }
+  return safe;
+}
+
+/** The name that a function is declared, or kept, under. */
+export function functionName(source: SourceFile, node: Node): string | undefined {
+  if (node.type === "FunctionDeclaration") return node.id?.name;
+  if (node.type !== "FunctionExpression" && node.type !== "ArrowFunctionExpression") return undefined;
+  const around = source.parent(node);
+  if (around?.type === "VariableDeclarator") return chainOf(around.id)[0];
+  if (around?.type === "MethodDefinition" || around?.type === "Property") return chainOf(around.key)[0];
+  return undefined;
 }
 
 export function firstParam(body: FunctionNode): string | undefined {

@@ -116,6 +116,16 @@ export function doctorOn(flavour: Flavour): void {
       expect((await look({ table }))[0]).toContain(seen);
     });
 
+    it("finds another version", async () => {
+      const table = await ledger();
+      await admin.query(`ALTER TABLE ${table} COMMENT = 'opledger ledger, version 0'`);
+      expect(await look({ table })).toEqual([
+        "ledger-outdated: the ledger has version 0, and the newest is 1",
+      ]);
+      await admin.query(`ALTER TABLE ${table} COMMENT = ''`);
+      expect(await look({ table })).toEqual(["ledger-outdated: the ledger has no mark of its version"]);
+    });
+
     it("finds operations that nobody sweeps", async () => {
       const table = await ledger();
       const fill = (rows: number): Promise<unknown> =>

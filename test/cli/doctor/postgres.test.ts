@@ -108,6 +108,40 @@ describe("doctor on PostgreSQL", () => {
     expect(await look({ table })).toEqual([]);
   });
 
+  it.each([
+    ["NULL", "the ledger has no mark of its version"],
+    ["'opledger ledger, version 0'", "the ledger has version 0, and the newest is 1"],
+    ["'opledger ledger, version 99'", "the ledger has version 99, and this opledger knows 1"],
+  ])("finds another version: %s", async (mark, seen) => {
+    const table = await ledger();
+    await admin.query(`COMMENT ON TABLE ${table} IS ${mark}`);
+    expect(await look({ table })).toEqual([`ledger-outdated: ${seen}`]);
+  });
+
+  it("finds that partitions run out", async () => {
+    const table = "parted";
+    const [first] = ledgerMigrations("postgres", { table, partitions: true });
+    for (const each of first?.upStatements ?? []) await admin.query(each);
+    expect(await look({ table })).toEqual([]);
+    const dropTo = (daysAhead: number): Promise<unknown> =>
+      admin.query(`DO $$ DECLARE part regclass; BEGIN
+FOR part IN SELECT inhrelid FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = '${table}'::regclass
+  AND right(relname, 8)::date > (now() AT TIME ZONE 'UTC')::date + ${daysAhead}
+LOOP EXECUTE format('DROP TABLE %s', part); END LOOP; END $$`);
+    await dropTo(0);
+    expect(await look({ table })).toEqual([
+      expect.stringMatching(
+        /^partitions-ahead: the last partition ends on \d{4}-\d\d-\d\d, in less than a day$/,
+      ),
+    ]);
+    await dropTo(-1);
+    expect(await look({ table })).toEqual([
+      expect.stringMatching(/^partitions-ahead: the last partition ended on \d{4}-\d\d-\d\d$/),
+    ]);
+    await dropTo(-99);
+    expect(await look({ table })).toEqual(["partitions-ahead: the ledger has no partitions"]);
+  });
+
   it("finds operations that nobody sweeps", async () => {
     const table = await ledger();
     await fill(table, 1_000, "now() - interval '2 days'");

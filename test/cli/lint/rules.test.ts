@@ -74,11 +74,16 @@ describe("the facts of a project", () => {
     expect(found(text, RULES, [])).toEqual(["save-on-versioned:2"]);
   });
 
-  it("find work in functions of other files", () => {
-    const helper =
-      "export async function add(tx, id) {\n  await tx.account.update({ where: { id }, data: { credits: { increment: 1 } } });\n}";
+  it("find work in functions of other files, and of functions that these call", () => {
+    const add = "await tx.account.update({ where: { id }, data: { credits: { increment: 1 } } });";
+    const helper = `export async function add(tx, id) {\n  ${add}\n}\nexport const twice = async (tx) => {\n  await add(tx, 1);\n};`;
+    const other = (text: string) => [...PROJECT, { path: "src/caller.ts", text }];
     expect(found(helper)).toEqual(["increment-without-operation:2"]);
-    const caller = { path: "src/caller.ts", text: "prisma.$once(op, async (tx) => ledgerless.add(tx, 1));" };
-    expect(found(helper, RULES, [...PROJECT, caller])).toEqual([]);
+    const work = "prisma.$once(op, async (tx) => helpers.twice(tx));";
+    expect(found(helper, RULES, other(work))).toEqual([]);
+    // Called from elsewhere too, it is not only part of a work.
+    expect(found(helper, RULES, other(`${work}\nawait add(prisma, 1);`))).toEqual([
+      "increment-without-operation:2",
+    ]);
   });
 });
