@@ -153,6 +153,7 @@ describe("provide", () => {
 
   test("skips a missing engine, and fails where it is required", async (context) => {
     vi.stubEnv("OPLEDGER_CACHE", "/nonexistent");
+    vi.stubEnv("OPLEDGER_REQUIRE", "");
     const provided = await provide("mysql", { own: true });
     if (provided.status === "ready") {
       await provided.server.stop();
