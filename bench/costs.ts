@@ -1,7 +1,15 @@
 import type { ProxyProcess } from "../test/proxy/spawn.js";
 import { CPU_PAIRS, type Pace } from "./plan.js";
 import { type Spread, shuffled, spread } from "./statistics.js";
-import { CALL_NAMES, type Call, type CallName, type Engine, operationsOf, type Subject } from "./subject.js";
+import {
+  type Call,
+  type CallName,
+  callNamed,
+  callNames,
+  type Engine,
+  operationsOf,
+  type Subject,
+} from "./subject.js";
 
 const COUNTED_CALLS = 20;
 
@@ -11,9 +19,9 @@ export async function countRoundTrips(
   proxy: ProxyProcess,
 ): Promise<ReadonlyMap<CallName, number>> {
   const counts = new Map<CallName, number>();
-  for (const name of CALL_NAMES) {
+  for (const name of callNames(subject)) {
     await proxy.resetCounters();
-    for (let call = 0; call < COUNTED_CALLS; call += 1) await subject.calls[name]();
+    for (let call = 0; call < COUNTED_CALLS; call += 1) await callNamed(subject, name)();
     counts.set(name, (await proxy.roundTrips()) / COUNTED_CALLS);
   }
   return counts;
@@ -32,7 +40,7 @@ export async function clientCpu(subject: Subject, { rounds, blockMs }: Pace["cpu
   const spent = new Map<CallName, number[]>();
   for (let round = 0; round < rounds; round += 1) {
     for (const name of shuffled([...new Set(CPU_PAIRS.flat())])) {
-      const microseconds = await cpuOf(subject.calls[name], blockMs);
+      const microseconds = await cpuOf(callNamed(subject, name), blockMs);
       spent.set(name, [...(spent.get(name) ?? []), microseconds]);
     }
   }
@@ -92,8 +100,9 @@ export async function storageCosts(
 ): Promise<StorageCost[]> {
   const costs: StorageCost[] = [];
   await engine.checkpoint();
-  await repeat(subject.calls["bare-update"], STORAGE_ACCOUNTS);
-  for (const name of STORED) {
+  await repeat(callNamed(subject, "bare-update"), STORAGE_ACCOUNTS);
+  const names = new Set(callNames(subject));
+  for (const name of STORED.filter((each) => names.has(each))) {
     const ledger = name === "hand-written" ? "hand-written" : "opledger";
     const counters = {
       logBytes: () => engine.logBytes(),
@@ -101,7 +110,7 @@ export async function storageCosts(
       ...(engine.rowsWritten !== undefined && { rowsWritten: engine.rowsWritten }),
       ...(!KEEPS_NOTHING.has(name) && { ledgerBytes: () => engine.ledgerBytes(ledger) }),
     };
-    const body = (): Promise<void> => repeat(subject.calls[name], operations / operationsOf(name));
+    const body = (): Promise<void> => repeat(callNamed(subject, name), operations / operationsOf(name));
     const grown = await growth(counters, body, operations);
     costs.push({ name, ...grown });
   }

@@ -11,6 +11,7 @@ import { startProxyProcess } from "../test/proxy/spawn.js";
 import { clientCpu, countRoundTrips, STORAGE_ACCOUNTS, type StorageCost, storageCosts } from "./costs.js";
 import { latencies, type Round, ratioOf, throughputs, warmUp } from "./measure.js";
 import { startMysqlEngine } from "./mysql.js";
+import { pgDriver } from "./pg.js";
 import {
   CPU_PAIRS,
   FULL,
@@ -18,18 +19,20 @@ import {
   goalsOf,
   MANY_CONNECTIONS,
   NETWORK_MS,
-  ONCE_ROUND_TRIPS_MAX,
   type Pace,
+  type PlannedRow,
   planOf,
   QUICK,
 } from "./plan.js";
 import { startPostgresEngine } from "./postgres.js";
+import { prismaDriver } from "./prisma.js";
 import { type Measure, markdown, measure, missed, type Report, reportRow } from "./report.js";
 import type { CallName, Engine, OpenOptions, Subject } from "./subject.js";
 
 /** Further engines and clients: one function each. */
 const ENGINES: Readonly<Record<string, () => Promise<Engine>>> = {
-  postgres: startPostgresEngine,
+  postgres: () => startPostgresEngine("pg", pgDriver),
+  prisma: () => startPostgresEngine("prisma", prismaDriver),
   mariadb: () => startMysqlEngine("mariadb"),
   mysql: () => startMysqlEngine("mysql"),
 };
@@ -67,7 +70,7 @@ async function using<T>(
 async function measureAll(engine: Engine, pace: Pace): Promise<Found> {
   const rounds = new Map<string, readonly Round[]>();
   const measures: Measure[] = [];
-  const goals = goalsOf(engine.protocol);
+  const goals = goalsOf(engine);
   await using(engine, { connections: 1 }, async (subject) => {
     progress("one connection: warm-up");
     await warmUp(subject, 1, pace.warmUpMs);
@@ -97,7 +100,7 @@ async function measureAll(engine: Engine, pace: Pace): Promise<Found> {
   const stored = await using(engine, { connections: 1, accounts: STORAGE_ACCOUNTS }, (subject) =>
     storageCosts(engine, subject, pace.stored),
   );
-  measures.push(onceMeasure(roundTrips), ...storageMeasures(stored, goals));
+  measures.push(onceMeasure(roundTrips, goals), ...storageMeasures(stored, goals));
   return { rounds, roundTrips, measures };
 }
 
@@ -115,13 +118,13 @@ async function cpuMeasures(subject: Subject, pace: Pace, { cpu }: Goals): Promis
   );
 }
 
-function onceMeasure(roundTrips: ReadonlyMap<CallName, number>): Measure {
+function onceMeasure(roundTrips: ReadonlyMap<CallName, number>, { onceRoundTrips }: Goals): Measure {
   return measure({
     name: "round-trips-beside-the-work",
     of: "once",
     unit: "",
     value: (roundTrips.get("once") ?? Number.NaN) - 1,
-    target: { atMost: ONCE_ROUND_TRIPS_MAX },
+    target: onceRoundTrips,
   });
 }
 
@@ -153,7 +156,8 @@ function storageMeasures(costs: readonly StorageCost[], goals: Goals): Measure[]
         value: logBytes / logOf("bare-update"),
       }),
     ),
-    ...CPU_PAIRS.map(([of]) =>
+    // The hand-written transaction updates a row; to insert one takes more of any engine.
+    ...CPU_PAIRS.filter(([of]) => of !== "insert").map(([of]) =>
       measure({
         name: "log-ratio",
         of,
@@ -179,13 +183,18 @@ async function run(engine: Engine, mode: Report["mode"]): Promise<Report> {
     node: process.versions.node,
     cores: availableParallelism(),
     seconds: (performance.now() - startedAt) / 1000,
-    rows: planOf(goalsOf(engine.protocol)).map((row) => {
+    rows: planned(engine, roundTrips).map((row) => {
       const own = rounds.get(setting(row.connections, row.networkMs)) ?? [];
       const trips = roundTrips.get(row.name) ?? Number.NaN;
       return reportRow(row, { engine: name, client }, ratioOf(row, own), trips);
     }),
     measures,
   };
+}
+
+/** The rows of what this client has. */
+function planned(engine: Engine, had: ReadonlyMap<CallName, number>): PlannedRow[] {
+  return planOf(goalsOf(engine)).filter(({ name }) => had.has(name));
 }
 
 const { values } = parseArgs({

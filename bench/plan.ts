@@ -64,6 +64,8 @@ export interface Goals {
   readonly many: readonly [toBare: Target | undefined, toHandWritten: Target | undefined];
   readonly network: readonly [toBare: Target | undefined, toHandWritten: Target | undefined];
   readonly replay: Target | undefined;
+  /** Round trips of `once` beside its work's own. */
+  readonly onceRoundTrips: Target;
   /** Microseconds of client CPU beside the driver's own. */
   readonly cpu: Target | undefined;
   /** Rows that a bound write inserts, updates and deletes: its own, and the ledger's. */
@@ -71,6 +73,9 @@ export interface Goals {
   /** Bytes of redo log of a bound write, over the hand-written transaction's. */
   readonly redo: Target;
 }
+
+/** Where nothing can be sent ahead of an answer: BEGIN, claim, result and COMMIT. */
+const ONE_BY_ONE = 4;
 
 const STORAGE = { rowsWritten: { atMost: 2 }, redo: { atMost: 1 } } as const;
 
@@ -80,6 +85,7 @@ const ONE_STATEMENT: Goals = {
   many: [{ atLeast: 0.5 }, { atLeast: 1.8 }],
   network: [{ atMost: 1.15 }, { atMost: 1 / 3 }],
   replay: { atMost: 1.1 },
+  onceRoundTrips: { atMost: 3 },
   cpu: { atMost: 60 },
   ...STORAGE,
 };
@@ -90,11 +96,24 @@ const TWO_ROUND_TRIPS: Goals = {
   many: [undefined, undefined],
   network: [undefined, { atMost: 1 / 1.5 }],
   replay: undefined,
+  onceRoundTrips: { atMost: 3 },
   cpu: undefined,
   ...STORAGE,
 };
 
-export function goalsOf(protocol: Engine["protocol"]): Goals {
+/** Of Prisma's own cost the ledger's is a part: its bare update is one statement, its interactive transaction six round trips. */
+const PRISMA: Goals = {
+  one: [{ atMost: 1.5 }, { atMost: 1 / 3 }],
+  many: [undefined, undefined],
+  network: [{ atMost: 1.5 }, { atMost: 1 / 3 }],
+  replay: undefined,
+  onceRoundTrips: { atMost: ONE_BY_ONE },
+  cpu: undefined,
+  ...STORAGE,
+};
+
+export function goalsOf({ protocol, client }: Pick<Engine, "protocol" | "client">): Goals {
+  if (client === "prisma") return PRISMA;
   return protocol === "postgres" ? ONE_STATEMENT : TWO_ROUND_TRIPS;
 }
 
@@ -132,7 +151,6 @@ export function planOf({ one, many, network, replay }: Goals): readonly PlannedR
 }
 
 export const CPU_PAIRS: readonly (readonly [CallName, CallName])[] = BOUND;
-export const ONCE_ROUND_TRIPS_MAX = 3;
 
 export function meets(value: number, target: Target): boolean {
   return "atMost" in target ? value <= target.atMost : value >= target.atLeast;

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import type { GeneratedFile } from "../migrations/generate.js";
+import { CliError, EXIT } from "./exit.js";
 
 /** Larger files are no migrations. */
 const TEXT_BYTES_MAX = 4 * 1024 * 1024;
@@ -24,9 +25,19 @@ export function migrationTexts(folder: string, depth: number = FOLDER_DEPTH_MAX)
  * Writes files that are not there yet.
  *
  * @returns their paths, as seen from `cwd`
- * @throws {Error} one of them is there: `EEXIST`
+ * @throws {CliError} one of them is there; none was written
  */
 export function writeNew(files: readonly GeneratedFile[], folder: string, cwd: string): string[] {
+  const standing = files.find(({ path }) => existsSync(resolve(cwd, folder, path)));
+  if (standing !== undefined) {
+    throw new CliError(
+      EXIT.failed,
+      `There is a file ${join(folder, standing.path)} already. Nothing was written.`,
+      {
+        hint: "files are named after the second they are made in: run it again",
+      },
+    );
+  }
   return files.map(({ path, text }) => {
     const file = resolve(cwd, folder, path);
     mkdirSync(dirname(file), { recursive: true });

@@ -11,6 +11,7 @@ const HELP_WIDTH = 80;
 
 const GROUPS: Readonly<Record<string, string>> = {
   migration: "write migrations for the ledger and for your own tables",
+  add: "write a migration that makes a table of your own safe to write to repeatedly",
 };
 
 /** The whole command line, ready to parse. */
@@ -30,7 +31,12 @@ function parentOf(program: Command, { path }: CliCommand): Command {
   let parent = program;
   for (const name of path.split(" ").slice(0, -1)) {
     const known = parent.commands.find((command) => command.name() === name);
-    parent = known ?? parent.command(name).description(GROUPS[name] ?? name);
+    parent =
+      known ??
+      parent
+        .command(name)
+        .helpCommand(false)
+        .description(GROUPS[name] ?? name);
   }
   return parent;
 }

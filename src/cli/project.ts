@@ -9,7 +9,7 @@ export interface Manifest {
 }
 
 /** The project's package.json; undefined where there is none. */
-function readManifest(cwd: string): Manifest | undefined {
+export function readManifest(cwd: string): Manifest | undefined {
   const file = join(cwd, "package.json");
   return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Manifest) : undefined;
 }

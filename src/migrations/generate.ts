@@ -1,4 +1,5 @@
 import { type Engine, ledgerMigrations, type Migration, type MigrationOptions } from "./index.js";
+import { fileName, type Pattern } from "./patterns/pattern.js";
 
 /** What reads the migration: Prisma's folder, a class of TypeORM's, or the database's own command line. */
 export type MigrationTool = "prisma" | "typeorm" | "sql";
@@ -42,8 +43,10 @@ function generateFrom(steps: readonly Migration[], options: GenerateOptions): Ge
     const moment = new Date(at.getTime() + index * 1_000);
     return fileOf[options.tool]({
       moment,
-      name: `opledger_${step.name}_v${step.version}`,
+      // Ledgers of several names may be made in the same second.
+      name: `${options.table === undefined ? `opledger_${step.name}` : fileName(options.table)}_v${step.version}`,
       head: headline(options, step.version),
+      transactional: true,
       up: step.upStatements,
       down: step.downStatements,
       // Only the mysql client knows DELIMITER; Prisma sends a file as it is.
@@ -66,6 +69,38 @@ export interface Draft {
   readonly upScript: string;
   readonly downScript: string;
   readonly language: MigrationLanguage;
+  /** False where it must not run inside a transaction. */
+  readonly transactional: boolean;
+}
+
+export interface PatternFilesOptions {
+  readonly tool: MigrationTool;
+  readonly engine: Engine;
+  readonly language?: MigrationLanguage | undefined;
+  readonly at: Date;
+}
+
+/** The migrations of a pattern, one per step. */
+export function patternFiles({ steps }: Pattern, options: PatternFilesOptions): GeneratedFile[] {
+  return steps.flatMap((step, index) =>
+    fileOf[options.tool]({
+      ...step,
+      moment: new Date(options.at.getTime() + index * 1_000),
+      name: `add_${step.name}`,
+      head: "made by opledger migration add",
+      upScript: scriptOf(step.up, options),
+      downScript: scriptOf(step.down, options),
+      language: options.language ?? "ts",
+    }),
+  );
+}
+
+/** The mysql client ends statements at the first semicolon unless it is told otherwise. */
+function scriptOf(statements: readonly string[], { tool, engine }: PatternFilesOptions): string {
+  const client = tool === "sql" && (engine === "mysql" || engine === "mariadb");
+  return statements
+    .map((sql) => (client && sql.includes(";") ? `DELIMITER //\n${sql}//\nDELIMITER ;\n` : `${sql};\n`))
+    .join("\n");
 }
 
 /** Which ledger a migration is about. */
@@ -136,10 +171,12 @@ function pascal(name: string): string {
 }
 
 /** TypeORM orders migrations by the 13 digits at the end of the class's name. */
-function typeormClass({ name, moment, head, up, down, language }: Draft): string {
+function typeormClass({ name, moment, head, up, down, language, transactional }: Draft): string {
   const className = `${pascal(name)}_${moment.getTime()}`;
   const typed = language === "ts";
   const queryRunner = typed ? "queryRunner: QueryRunner" : "queryRunner";
+  // TypeORM takes this only where migrations run one by one: --transaction each.
+  const outside = transactional ? "" : `  transaction = false;\n`;
   const returns = typed ? ": Promise<void>" : "";
   const method = (method: string, statements: readonly string[]): string =>
     `  async ${method}(${queryRunner})${returns} {\n${statements.map(call).join("")}  }\n`;
@@ -151,7 +188,7 @@ function typeormClass({ name, moment, head, up, down, language }: Draft): string
   return `// ${head}
 ${opening}
   name = "${className}";
-
+${outside}
 ${method("up", up)}
 ${method("down", down)}}${language === "cjs" ? ";" : ""}
 `;

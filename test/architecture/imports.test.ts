@@ -109,7 +109,7 @@ describe("a planted import is reported by its rule and no other", () => {
 
   it.each([
     ["a package of Prisma's that is not the client", values("@prisma/engines")],
-    ["the types of one", types("@prisma/dmmf")],
+    ["the types of one", types("@prisma/driver-adapter-utils")],
   ])("prisma-imports: %s", async (_, text) => {
     const { violations } = await check({ "src/adapters/prisma/a.ts": text });
     expect(violations.map(({ rule }) => rule)).toEqual(["prisma-imports"]);

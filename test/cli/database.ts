@@ -85,21 +85,28 @@ async function openMysql(engine: "mysql" | "mariadb"): Promise<TestDatabase> {
 async function openSqlite(): Promise<TestDatabase> {
   const folder = mkdtempSync(join(tmpdir(), "opledger-sqlite-"));
   const file = join(folder, "test.db");
-  const connection = new Sqlite(file);
-  connection.exec("PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL");
+  // A connection for each call: TypeORM's SQLite driver for Node alone writes the file anew behind everybody's back.
+  const withConnection = <T>(use: (connection: InstanceType<typeof Sqlite>) => T): T => {
+    const connection = new Sqlite(file);
+    try {
+      connection.exec("PRAGMA busy_timeout = 10000");
+      return use(connection);
+    } finally {
+      connection.close();
+    }
+  };
+  withConnection((connection) => connection.exec("VACUUM"));
   return {
     engine: "sqlite",
     url: `file:${file}`,
-    query: async (sql, values = []) => {
-      const statement = connection.prepare(sql);
-      if (statement.reader) return statement.all([...values]) as Row[];
-      statement.run([...values]);
-      return [];
-    },
-    script: async (sql) => void connection.exec(sql),
-    drop: async () => {
-      connection.close();
-      rmSync(folder, { recursive: true });
-    },
+    query: async (sql, values = []) =>
+      withConnection((connection) => {
+        const statement = connection.prepare(sql);
+        if (statement.reader) return statement.all([...values]) as Row[];
+        statement.run([...values]);
+        return [];
+      }),
+    script: async (sql) => withConnection((connection) => void connection.exec(sql)),
+    drop: async () => rmSync(folder, { recursive: true }),
   };
 }

@@ -14,9 +14,18 @@ UNION ALL SELECT 5, pg_get_triggerdef(pg_trigger.oid), 0 FROM pg_trigger JOIN pg
 UNION ALL SELECT 6, pg_get_functiondef(oid), 0 FROM pg_proc WHERE pronamespace = 'public'::regnamespace
 ORDER BY place, at, line`;
 
-/** Everything that a database's schema holds, in a form that two databases can be compared by. */
-export async function dump(database: TestDatabase): Promise<string> {
-  return `${(await lines(database)).join("\n")}\n`;
+/**
+ * Everything that a database's schema holds, in a form that two databases can be compared by.
+ *
+ * @param without a table of somebody else's to leave out
+ */
+export async function dump(database: TestDatabase, without?: string): Promise<string> {
+  const all = await lines(database);
+  const own =
+    without === undefined
+      ? all
+      : all.filter((line) => !line.includes(without) && !line.includes("sqlite_sequence"));
+  return `${own.join("\n")}\n`;
 }
 
 async function lines({ engine, query }: TestDatabase): Promise<string[]> {
@@ -31,11 +40,16 @@ async function lines({ engine, query }: TestDatabase): Promise<string[]> {
   const routines = await query(
     "SELECT routine_name AS name FROM information_schema.routines WHERE routine_schema = DATABASE() ORDER BY 1",
   );
+  const triggers = await query(
+    "SELECT trigger_name AS name FROM information_schema.triggers WHERE trigger_schema = DATABASE() ORDER BY 1",
+  );
   const shown: string[] = [];
   for (const { name } of tables)
     shown.push(textOf(await query(`SHOW CREATE TABLE \`${name}\``), "Create Table"));
   for (const { name } of routines)
     shown.push(textOf(await query(`SHOW CREATE PROCEDURE \`${name}\``), "Create Procedure"));
+  for (const { name } of triggers)
+    shown.push(textOf(await query(`SHOW CREATE TRIGGER \`${name}\``), "SQL Original Statement"));
   return shown.map((text) => text.replaceAll(/DEFINER=\S+ /g, ""));
 }
 

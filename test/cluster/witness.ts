@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import mysql from "mysql2/promise";
 import type { EngineName } from "../../src/adapters/mysql2/index.js";
 import { ledgerMigrations } from "../../src/migrations/index.js";
-import type { Witness } from "../faults/target.js";
+import { readings } from "../faults/targets/mysql-witness.js";
 import type { Server } from "../servers/types.js";
 
 /**
@@ -34,9 +34,10 @@ export async function prepare({ url }: Server, engine: EngineName): Promise<void
   }
 }
 
-export interface NodeWitness extends Witness {
+export interface NodeWitness extends ReturnType<typeof readings> {
   /** A digest of everything that must be the same on all nodes. */
   contents(): Promise<string>;
+  close(): Promise<void>;
 }
 
 const CONTENTS = [
@@ -54,31 +55,10 @@ const CONTENTS = [
 export async function openWitness({ url }: Server, caughtUp: string): Promise<NodeWitness> {
   const connection = await mysql.createConnection(url);
   await connection.query(caughtUp);
-  const query = async (sql: string, values: readonly unknown[] = []): Promise<Record<string, unknown>[]> =>
+  const query = async (sql: string, values: readonly unknown[] = []): Promise<mysql.RowDataPacket[]> =>
     (await connection.query<mysql.RowDataPacket[]>(sql, [...values]))[0];
-  const number = async (sql: string, values: readonly unknown[] = []): Promise<number> =>
-    Number((await query(sql, values))[0]?.value);
   return {
-    query,
-    seed: (n) => Promise.reject(new Error(`there are no cells to seed, such as ${n}`)),
-    applied: (n) => number("SELECT COUNT(*) AS value FROM applied WHERE n = ?", [n]),
-    balance: (n) => number("SELECT COALESCE(SUM(balance), 0) AS value FROM accounts WHERE n = ?", [n]),
-    counted: (id) => number("SELECT balance - 100 AS value FROM accounts WHERE id = ?", [id]),
-    increments: async (keys) =>
-      keys.length === 0
-        ? 0
-        : number(
-            "SELECT COUNT(*) AS value FROM opledger_operations WHERE state = 1 AND `key` IN (?) AND operation REGEXP '-[03]$'",
-            [keys],
-          ),
-    stored: async (operation, key) =>
-      (
-        await query("SELECT state, result FROM opledger_operations WHERE operation = ? AND `key` = ?", [
-          operation,
-          key,
-        ])
-      ).map(({ state, result }) => ({ state: Number(state), result: result as Buffer })),
-    unfinished: () => number("SELECT COUNT(*) AS value FROM opledger_operations WHERE state = 0"),
+    ...readings(query),
     async contents() {
       const hash = createHash("sha256");
       for (const sql of CONTENTS) hash.update(JSON.stringify(await query(sql)));

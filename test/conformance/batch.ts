@@ -192,12 +192,12 @@ function increments({ test }: Cases): void {
 
   test("decimals are added exactly", async (fixture) => {
     const id = await account(fixture);
-    const batchOf = ["0.10", "0.20", "-0.05"].map((cents) => topUp(id, 0, { by: { credit: cents } }));
+    const batchOf = ["0.11", "0.20", "-0.05"].map((cents) => topUp(id, 0, { by: { credit: cents } }));
     const made = await fixture.createLedger().incrementMany(batchOf);
     expect(made.map((outcome) => outcome.status !== "refused" && String(outcome.value.credit))).toStrictEqual(
-      ["0.10", "0.30", "0.25"],
+      ["0.11", "0.31", "0.26"],
     );
-    expect(String((await rowOf(fixture, "accounts", id))?.credit)).toBe("0.25");
+    expect(String((await rowOf(fixture, "accounts", id))?.credit)).toBe("0.26");
   });
 
   test("`where` must not hold null, and amounts must be numbers", async (fixture) => {

@@ -56,6 +56,18 @@ const MYSQL: Capabilities = {
 
 const MARIADB: Capabilities = { ...MYSQL, rewrittenKey: { single: true, batch: true } };
 
+/** One connection writes at a time, and a snapshot that is behind cannot write at all. */
+const SQLITE: Capabilities = {
+  ...POSTGRES,
+  concurrent: false,
+  isolationLevels: ["serializable"],
+  failedStatement: "undone",
+  booleans: "number",
+  nameCharactersMax: 1_000,
+  rewrittenKey: { single: true, batch: false },
+  reportsWaiting: false,
+};
+
 /** The one table of expectations: a target that says otherwise of itself fails. */
 export const CAPABILITIES = {
   "pg pool × PostgreSQL 15": POSTGRES,
@@ -69,6 +81,9 @@ export const CAPABILITIES = {
   "mysql2 pool × MySQL 9.7": MYSQL,
   "mysql2 callback pool, no FOUND_ROWS × MariaDB 10.11": MARIADB,
   "mysql2 connection × MySQL 9.7": { ...MYSQL, concurrent: false },
+  "Prisma × PostgreSQL 15": POSTGRES,
+  "Prisma × MariaDB 10.11": MARIADB,
+  "Prisma × SQLite": SQLITE,
   "typeorm × PostgreSQL 15": POSTGRES,
   "typeorm × MariaDB 10.11": MARIADB,
   "typeorm × MySQL 9.7": MYSQL,

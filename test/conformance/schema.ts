@@ -38,7 +38,7 @@ function missing({ test, target }: Cases): void {
       const id = await account(fixture);
       const ledger = fixture.createLedger({ table: unique("absent") });
       const error = await refused(call(ledger, id), "OPLEDGER_LEDGER_SCHEMA");
-      expect(error.message).toMatch(/migrations/);
+      expect(error.message).toMatch(/npx opledger migrate /);
       expect(error.retryable).toBe(false);
       expect(error.cause).toBeDefined();
     });

@@ -1,6 +1,14 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   type DefaultMetadata,
@@ -117,6 +125,38 @@ model Gone {\n  id Int @id\n  @@ignore\n}\n`,
       folder(),
     );
     expect(models.Account).toMatchObject({ version: "rev", operationId: "op" });
+  });
+
+  it("is of a schema in several files, the ledger's model among them", async () => {
+    const own = folder();
+    mkdirSync(own);
+    writeFileSync(
+      join(own, "main.prisma"),
+      `${datasource("postgresql")}generator m {
+  provider = "opledger"
+  output = "./metadata"
+  language = "js"
+}
+`,
+    );
+    writeFileSync(
+      join(own, "account.prisma"),
+      `model Account {
+  id Int @id
+  /// @opledger.version
+  rev Int
+  sum Decimal @default(1.50)
+}
+`,
+    );
+    copyFileSync("prisma/ledger/postgresql.prisma", join(own, "ledger.prisma"));
+    await prismaGenerate(own);
+    const { metadata } = await import(pathToFileURL(join(own, "metadata/metadata.js")).href);
+    expect(metadata.models.Account).toMatchObject({
+      version: "rev",
+      fields: { sum: { default: { value: "1.50" } } },
+    });
+    expect(metadata.models.OpledgerOperation.table).toBe("opledger_operations");
   });
 
   it("is TypeScript unless JavaScript is asked for, and the same either way", async () => {

@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { createClient } from "@libsql/client";
 import { PrismaLibSql } from "@prisma/adapter-libsql";
 import { PrismaPg } from "@prisma/adapter-pg";
@@ -45,6 +47,19 @@ describe.each(MIGRATED)("prisma/migrations/%s", (database) => {
     const provider = database === "mariadb" ? "mysql" : database;
     expect(migrationLock(database)).toContain(`provider = "${provider}"`);
   });
+});
+
+it("the package holds the ledger's models and migrations, and not the tests' tables", async () => {
+  const pack = ["pack", "--dry-run", "--ignore-scripts", "--json"];
+  const { stdout } = await promisify(execFile)("npm", pack, { maxBuffer: 2 ** 24 });
+  const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
+  const shipped = files.map(({ path }) => path).filter((path) => path.startsWith("prisma/"));
+  const models = ["mysql", "postgresql", "sqlite"].map((name) => `prisma/ledger/${name}.prisma`);
+  const folders = MIGRATED.flatMap((database) => [
+    `prisma/migrations/${database}/20261125000000_opledger/migration.sql`,
+    `prisma/migrations/${database}/migration_lock.toml`,
+  ]);
+  expect(shipped.sort()).toEqual([...models, ...folders].sort());
 });
 
 describe.skipIf(serverUrl("postgres15") === undefined)(

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { PrismaLibSql } from "@prisma/adapter-libsql";
 import { PrismaMariaDb } from "@prisma/adapter-mariadb";
 import { PrismaPg } from "@prisma/adapter-pg";
@@ -85,24 +86,27 @@ async function openMysql(engine: "mysql" | "mariadb", tables: boolean): Promise<
   };
 }
 
-/** How long another connection's transaction is waited for, in milliseconds. */
-const BUSY_MS = 10_000;
-
 async function openSqlite(tables: boolean): Promise<Opened> {
   const folder = mkdtempSync(join(tmpdir(), "opledger-sqlite-"));
   const path = join(folder, "test.db");
-  const client = new Sqlite(path, { timeout: BUSY_MS });
+  const client = new Sqlite(path);
   client.exec("PRAGMA journal_mode = WAL");
   for (const sql of texts("sqlite", tables)) client.exec(sql);
   return {
     url: `file:${path}`,
     query: async (sql) => {
-      const statement = client.prepare(sql);
-      if (!statement.reader) {
-        client.exec(sql);
-        return [];
+      for (;;) {
+        try {
+          const statement = client.prepare(sql);
+          if (statement.reader) return statement.all([]) as Record<string, unknown>[];
+          client.exec(sql);
+          return [];
+        } catch (error) {
+          // A wait of the driver's own would block the process, and so whoever holds the lock.
+          if (!/database is locked/.test(String(error))) throw error;
+          await sleep(5);
+        }
       }
-      return statement.all([]) as Record<string, unknown>[];
     },
     drop: async () => {
       client.close();
@@ -116,37 +120,53 @@ interface ClientOptions {
   readonly connections?: number;
   /** What each PostgreSQL connection begins with, such as `-c TimeZone=Asia/Kolkata`. */
   readonly startup?: string | undefined;
+  /** What each MariaDB connection begins with. */
+  readonly isolation?: string | undefined;
+  /** What MySQL needs for savepoints; MariaDB does not. */
+  readonly useTextProtocol?: boolean;
   readonly omit?: object;
 }
 
 export function postgresClient(
   url: string,
-  { connections = 5, startup, ...more }: ClientOptions = {},
+  { connections = 5, startup, omit }: ClientOptions = {},
 ): PostgresClient {
   const adapter = new PrismaPg({
     connectionString: url,
     max: connections,
+    // Without it pg would wait for a connection for ever.
+    connectionTimeoutMillis: 5_000,
     ...(startup !== undefined && { options: startup }),
   });
-  return new PostgresClient({ adapter, ...more });
+  return new PostgresClient({ adapter, ...(omit !== undefined && { omit }) });
 }
 
-export function mysqlClient(url: string, { connections = 5, omit }: ClientOptions = {}): MysqlClient {
+export function mysqlClient(
+  url: string,
+  { connections = 5, isolation, useTextProtocol = false, omit }: ClientOptions = {},
+): MysqlClient {
   const { hostname, port, username, password, pathname } = new URL(url);
-  const adapter = new PrismaMariaDb({
-    host: hostname,
-    port: Number(port),
-    user: decodeURIComponent(username),
-    ...(password !== "" && { password: decodeURIComponent(password) }),
-    database: pathname.slice(1),
-    connectionLimit: connections,
-  });
+  const adapter = new PrismaMariaDb(
+    {
+      host: hostname,
+      port: Number(port),
+      user: decodeURIComponent(username),
+      ...(password !== "" && { password: decodeURIComponent(password) }),
+      database: pathname.slice(1),
+      connectionLimit: connections,
+      acquireTimeout: 5_000,
+      ...(isolation !== undefined && {
+        initSql: `SET SESSION TRANSACTION ISOLATION LEVEL ${isolation.toUpperCase()}`,
+      }),
+    },
+    { useTextProtocol },
+  );
   return new MysqlClient({ adapter, ...(omit !== undefined && { omit }) });
 }
 
-export function sqliteClient(
-  url: string,
-  more: Omit<ClientOptions, "connections" | "startup"> = {},
-): SqliteClient {
-  return new SqliteClient({ adapter: new PrismaLibSql({ url }), ...more });
+export function sqliteClient(url: string, { omit }: Pick<ClientOptions, "omit"> = {}): SqliteClient {
+  return new SqliteClient({
+    adapter: new PrismaLibSql({ url, intMode: "bigint" }),
+    ...(omit !== undefined && { omit }),
+  });
 }

@@ -79,7 +79,7 @@ CREATE FUNCTION "public"."opledger_operations_drop_partitions"(keep integer DEFA
   RETURNS integer LANGUAGE plpgsql SET lock_timeout = '2s' AS $$
 DECLARE
   ledger regclass := (SELECT typrelid FROM pg_type WHERE oid = pg_typeof(NULL::"public"."opledger_operations")::oid);
-  horizon uuid := "public"."opledger_operations_floor"((clock_timestamp() AT TIME ZONE 'UTC')::date - keep + 1);
+  horizon uuid := "public"."opledger_operations_floor"((clock_timestamp() AT TIME ZONE 'UTC')::date - keep);
   dropped integer := 0;
   part regclass;
   needed boolean;

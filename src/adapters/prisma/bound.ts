@@ -134,17 +134,17 @@ function lazily<T>(run: () => Promise<T>): Promise<T> {
     running ??= run();
     return running;
   };
-  const lazy: Promise<T> & { requestTransaction(): never } = {
-    // biome-ignore lint/suspicious/noThenProperty: it is a promise.
+  const lazy: Promise<T> & { requestTransaction(): Promise<never> } = {
     then: (done, failed) => begun().then(done, failed),
     catch: (failed) => begun().catch(failed),
     finally: (last) => begun().finally(last),
-    requestTransaction: () => {
-      throw new TypeError(
-        "A bound write cannot be part of `$transaction([…])`, whose statements cannot depend on what the ledger answers. Use " +
-          "`$transaction(async (tx) => …)` with `tx.$operation(…)`, or `$once` for several writes as one operation.",
-      );
-    },
+    requestTransaction: () =>
+      Promise.reject(
+        new TypeError(
+          "A bound write cannot be part of `$transaction([…])`, whose statements cannot depend on what the ledger answers. Use " +
+            "`$transaction(async (tx) => …)` with `tx.$operation(…)`, or `$once` for several writes as one operation.",
+        ),
+      ),
     [Symbol.toStringTag]: "PrismaPromise",
   };
   return lazy;

@@ -4,7 +4,7 @@ import { endsTransaction as endsMysql } from "../../dialects/mysql/control.js";
 import { ERRNO, mysqlFailure } from "../../dialects/mysql/failure.js";
 import { mysqlDialect, probe, TRAITS } from "../../dialects/mysql/index.js";
 import type { Traits } from "../../dialects/mysql/traits.js";
-import { endsTransaction as endsPostgres } from "../../dialects/postgres/control.js";
+import { endsTransactionAnywhere as endsPostgres } from "../../dialects/postgres/control.js";
 import { postgresFailure } from "../../dialects/postgres/failure.js";
 import { postgresDialect } from "../../dialects/postgres/index.js";
 import { endsTransaction as endsSqlite } from "../../dialects/sqlite/control.js";
@@ -25,6 +25,10 @@ export interface Engine {
   readonly abortsWhole: boolean;
   /** Run first in a transaction that is to write. */
   readonly begin: Statement | undefined;
+  /** Whether a savepoint is taken without a word where there is no transaction, and only going back to it tells. */
+  readonly marksAnywhere: boolean;
+  /** Whether whoever finds a lock taken is told so at once, by drivers that would block the process if they waited. */
+  readonly refusesToWait: boolean;
   /** Marks the transaction, so that it can be told whether it is still ours. */
   readonly canary: boolean;
   /** What the server is, where the statements depend on it. */
@@ -74,6 +78,8 @@ function postgres({ schema = "public", table }: EngineOptions): Engine {
     poisons: () => false,
     abortsWhole: true,
     begin: undefined,
+    marksAnywhere: false,
+    refusesToWait: false,
     canary: false,
     version: undefined,
     bounded: unbounded,
@@ -103,6 +109,8 @@ function mysql({ schema, table }: EngineOptions): Engine {
     poisons: ({ code }) => POISON.has(Number(code)),
     abortsWhole: false,
     begin: undefined,
+    marksAnywhere: true,
+    refusesToWait: false,
     canary: true,
     version: {
       sql: "SELECT VERSION() AS version",
@@ -136,6 +144,8 @@ function sqlite({ schema, table }: EngineOptions): Engine {
     abortsWhole: false,
     // Prisma's transactions begin as readers.
     begin: takeWriteLock({ schema, table }),
+    marksAnywhere: false,
+    refusesToWait: true,
     canary: true,
     version: undefined,
     bounded: unbounded,

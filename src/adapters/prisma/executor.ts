@@ -8,6 +8,7 @@ import type {
   Statement,
   TransactionPlan,
 } from "../../core/executor.js";
+import { pause } from "../../core/retry.js";
 import { inOrder, runScript } from "../../core/script.js";
 import { inTurn } from "../../core/turns.js";
 import {
@@ -34,6 +35,8 @@ import { Guard, guardOf } from "./guard.js";
 
 const plain = (sql: string): Statement => ({ sql, values: [] });
 const NOTHING: ResultSet = { rows: [], affected: 0 };
+/** Milliseconds, at least, between two tries of a writer that found the database locked. */
+const BUSY_MS = 5;
 const CANARY = "opledger_claim";
 
 /** A Prisma client; inside a transaction of the caller's, every call is a savepoint in it. */
@@ -62,8 +65,12 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
   async ready(timeoutMs: number): Promise<void> {
     const { version } = this.#engine;
     if (version === undefined || version.known()) return;
-    const { rows } = await this.#send(this.#client, plain(version.sql), timeoutMs);
-    version.read(String(rows[0]?.version));
+    try {
+      const { rows } = await this.#send(this.#client, plain(version.sql), timeoutMs);
+      version.read(String(rows[0]?.version));
+    } catch (error) {
+      throw new Unavailable("the server did not say what it is", { cause: error });
+    }
   }
 
   async run(statement: Statement, timeoutMs: number): Promise<ResultSet> {
@@ -71,16 +78,18 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
     const asked =
       statement.waitMs === undefined ? statement : this.#engine.bounded(statement, statement.waitMs);
     if (this.joined) return this.#inSavepoint(timeoutMs, () => this.#send(this.#client, asked, timeoutMs));
-    try {
-      return await this.#send(this.#client, asked, timeoutMs);
-    } catch (error) {
-      throw alone(error);
-    }
+    return this.#patiently(statement.waitMs ?? 0, async () => {
+      try {
+        return await this.#send(this.#client, asked, timeoutMs);
+      } catch (error) {
+        throw alone(error);
+      }
+    });
   }
 
   async transaction<T>(plan: TransactionPlan<PrismaClientLike, T>): Promise<T> {
     await this.ready(plan.timeoutMs);
-    if (!this.joined) return this.#own(plan);
+    if (!this.joined) return this.#patiently(plan.waitMs, () => this.#own(plan));
     if (plan.isolationLevel !== undefined) {
       throw new TypeError(
         "`isolationLevel` belongs to the transaction that was joined; set it where you begin it",
@@ -114,6 +123,20 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
         throw alone(error) instanceof CommitLost ? unavailable(error) : alone(error);
       if (isReached("committing", phase) && isConnectionLoss(error)) throw new CommitLost(error);
       throw error;
+    }
+  }
+
+  /** Tries again while another connection writes, where the engine itself does not wait for that. */
+  async #patiently<T>(waitMs: number, body: () => Promise<T>): Promise<T> {
+    const deadline = performance.now() + waitMs;
+    for (;;) {
+      try {
+        return await body();
+      } catch (error) {
+        const late = !this.#engine.refusesToWait || performance.now() >= deadline;
+        if (late || this.failure(error).kind !== "locked") throw error;
+        await pause(BUSY_MS * (1 + Math.random()));
+      }
     }
   }
 
@@ -184,18 +207,16 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
           : await executor.run(statement);
         if (statement.affects !== undefined && affected !== statement.affects) throw new NotOurs(undefined);
       } catch (error) {
-        throw this.#closingError(statement, error, firstErrors.get(executor));
+        throw this.#closingError(error, firstErrors.get(executor));
       }
     }
   }
 
-  #closingError(statement: Statement, error: unknown, firstError: unknown): unknown {
+  #closingError(error: unknown, firstError: unknown): unknown {
     const cause = driverCause(error);
     // PostgreSQL: the transaction had been aborted, or was over, before the result could be stored.
     if (cause?.code === "25P02" || cause?.code === "25P01") return new NotOurs(firstError ?? error);
-    const { kind } = this.failure(error);
-    if (kind === "ended") return new TransactionOver(error);
-    return kind === "duplicate" && statement.affects !== undefined ? new LedgerDuplicate(error) : error;
+    return this.failure(error).kind === "ended" ? new TransactionOver(error) : error;
   }
 
   #inSavepoint<T>(timeoutMs: number, body: () => Promise<T>): Promise<T> {
@@ -207,7 +228,7 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
       const send = (sql: string): Promise<ResultSet> => this.#send(client, plain(sql), timeoutMs);
       try {
         this.#guard?.refuseEnded();
-        await send(`SAVEPOINT ${name}`);
+        await this.#mark(name, send);
         const value = await body();
         await send(`RELEASE SAVEPOINT ${name}`);
         return value;
@@ -221,14 +242,36 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
     });
   }
 
+  /** @throws {TypeError} the transaction that was to be joined is over */
+  async #mark(name: string, send: (sql: string) => Promise<ResultSet>): Promise<void> {
+    try {
+      await send(`SAVEPOINT ${name}`);
+      if (this.#engine.marksAnywhere) await send(`ROLLBACK TO SAVEPOINT ${name}`);
+    } catch (error) {
+      const code = driverCause(error)?.code;
+      if (code !== "25P01" && code !== "1305") throw error;
+      throw new TypeError(
+        "the transaction that was to be joined is over; call this on the client of an open `$transaction`",
+      );
+    }
+  }
+
   async #send(client: PrismaClientLike, statement: Statement, timeoutMs: number): Promise<ResultSet> {
     const { sql, values, orElse } = statement;
     try {
       return await within(timeoutMs, ask(client, sql, values));
     } catch (error) {
       const cause = driverCause(error);
-      if (orElse !== undefined && cause?.kind === "UniqueConstraintViolation") {
-        return this.#send(client, orElse, timeoutMs);
+      if (cause?.kind === "UniqueConstraintViolation") {
+        if (orElse !== undefined) return this.#send(client, orElse, timeoutMs);
+        // Only the ledger's own rows have a count that they must come to.
+        if (statement.affects !== undefined) throw new LedgerDuplicate(error);
+      }
+      // MySQL, and not MariaDB, takes no savepoint as a prepared statement.
+      if (cause?.code === "1295") {
+        throw new TypeError(
+          "on MySQL opledger needs the text protocol for its savepoints: `new PrismaMariaDb(config, { useTextProtocol: true })`",
+        );
       }
       if (this.#engine.probe !== undefined && cause?.kind === "ColumnNotFound") {
         await ask(client, this.#engine.probe.sql, []).catch(() => outdated.add(error as Error));
@@ -256,7 +299,11 @@ function unavailable(error: unknown): Unavailable {
   return new Unavailable("no connection", { cause: error });
 }
 
+/** @throws {TypeError} a number that is none: Prisma would send it as NULL */
 async function ask(client: PrismaClientLike, sql: string, values: readonly unknown[]): Promise<ResultSet> {
+  if (values.some((value) => typeof value === "number" && !Number.isFinite(value))) {
+    throw new TypeError("a value of the write is not a finite number");
+  }
   if (!returnsRows(sql)) return { rows: [], affected: await client.$executeRawUnsafe(sql, ...values) };
   const rows = (await client.$queryRawUnsafe(sql, ...values)) as Row[];
   return { rows, affected: rows.length };

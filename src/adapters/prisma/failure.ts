@@ -107,6 +107,8 @@ const UNREACHABLE: ReadonlySet<string> = new Set([
 export function isUnreachable(error: unknown): boolean {
   const code = prismaCode(error);
   if (code === "P1001" || code === "P2024") return true;
+  // The pool of pg had no connection within its own `connectionTimeoutMillis`.
+  if (/timeout exceeded when trying to connect/.test(String(error))) return true;
   if (code === "P2028" && /Unable to start a transaction/.test(String(error))) return true;
   const cause = driverCause(error);
   // 45028: the connector's pool had no connection in time.

@@ -7,5 +7,6 @@ export {
   type PrismaLedger,
   type PrismaOnceOptions,
 } from "./extension.js";
-export { delegateName, METADATA_FORMAT, type PrismaMetadata } from "./metadata.js";
+export type { PrismaMetadata } from "./metadata.js";
+export { ledgerStatementName } from "./statement-name.js";
 export type { BoundModel, BoundOperation, Count, TransactionClient } from "./types.js";

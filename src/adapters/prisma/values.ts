@@ -21,6 +21,9 @@ export function jsonNull(value: unknown): JsonNull | undefined {
   return found === "DbNull" || found === "JsonNull" || found === "AnyNull" ? found : undefined;
 }
 
+/** Databases whose columns keep what they are sent, whatever their type: they must get what Prisma itself sends. */
+const UNTYPED: ReadonlySet<PrismaMetadata["provider"]> = new Set(["sqlite"]);
+
 const WHOLE_MAX = 2_147_483_647;
 
 /**
@@ -36,9 +39,9 @@ export function bound(field: ColumnField, value: unknown, { provider, enums }: P
     return null;
   }
   const scalar = plainValue(field, value, enums);
-  if (scalar instanceof Date) return provider === "sqlite" ? scalar : dateText(scalar, field);
-  if (provider !== "sqlite" || field.kind === "enum") return scalar;
-  // SQLite keeps what it is sent, and Prisma sends these types as numbers.
+  const untyped = UNTYPED.has(provider);
+  if (scalar instanceof Date) return untyped ? scalar : dateText(scalar, field);
+  if (!untyped || field.kind === "enum") return scalar;
   if (field.type === "BigInt") return BigInt(scalar as string);
   return field.type === "Decimal" || field.type === "Float" || field.type === "Int" ? Number(scalar) : scalar;
 }

@@ -32,7 +32,7 @@ interface CreateFlags extends MigrationFlags {
   readonly unlogged?: boolean;
 }
 
-const OUT_DEFAULT: Readonly<Record<MigrationTool, string>> = {
+export const OUT_DEFAULT: Readonly<Record<MigrationTool, string>> = {
   prisma: "prisma/migrations",
   typeorm: "src/migrations",
   sql: "migrations",
@@ -88,7 +88,7 @@ is up to date, nothing. Nothing is ever overwritten.
 });
 
 /** Options of every command that writes a migration. */
-function migrationOptions(command: Command): Command {
+export function migrationOptions(command: Command): Command {
   return command
     .addOption(
       new Option("--for <tool>", "what runs it").choices(["prisma", "typeorm", "sql"]).makeOptionMandatory(),
@@ -106,7 +106,7 @@ function migrationOptions(command: Command): Command {
 }
 
 /** The JavaScript that TypeORM's migrations of a project are written in. */
-function languageOf({ js, esm, cjs }: MigrationFlags, cwd: string): MigrationLanguage {
+export function languageOf({ js, esm, cjs }: MigrationFlags, cwd: string): MigrationLanguage {
   if (esm === true && cjs === true) throw new CliError(EXIT.usage, "--esm and --cjs exclude each other.");
   if (esm === true) return "esm";
   if (cjs === true) return "cjs";
@@ -129,12 +129,17 @@ function upToDate(folder: string, version: number): Report {
   };
 }
 
-/** Writes the files, or says what they would be. */
-function written(
+/**
+ * Writes the files, or says what they would be.
+ *
+ * @param next what to do with them
+ */
+export function written(
   files: readonly GeneratedFile[],
   folder: string,
   options: MigrationFlags,
   cwd: string,
+  next: string = NEXT[options.for],
 ): Report {
   if (options.dryRun === true) {
     return {
@@ -149,9 +154,8 @@ function written(
   return {
     data: { written: paths },
     text: (style) =>
-      [
-        ...paths.map((path) => `${style.green("✔")} wrote ${path}`),
-        `${style.dim("next:")} ${NEXT[options.for]}`,
-      ].join("\n"),
+      [...paths.map((path) => `${style.green("✔")} wrote ${path}`), `${style.dim("next:")} ${next}`].join(
+        "\n",
+      ),
   };
 }

@@ -1,8 +1,5 @@
 import { DEFAULT_TABLE } from "../../core/options.js";
-import { quote as quoteMysql } from "../../dialects/mysql/sql.js";
-import { quote as quotePostgres } from "../../dialects/postgres/sql.js";
-import { quote as quoteSqlite } from "../../dialects/sqlite/sql.js";
-import type { Engine } from "../../migrations/index.js";
+import { quoted } from "../../migrations/quote.js";
 import type { DatabaseFlags } from "../command.js";
 import { CliError, EXIT } from "../exit.js";
 import type { Io } from "../io.js";
@@ -52,14 +49,6 @@ export async function withDatabase<T>(
     // What was asked for is done, or has failed for a better reason.
     await client.close().catch(() => undefined);
   }
-}
-
-/** A name as the engine's SQL takes it. */
-function quoted(engine: Engine, path: readonly string[]): string {
-  const quote = { postgres: quotePostgres, mysql: quoteMysql, mariadb: quoteMysql, sqlite: quoteSqlite }[
-    engine
-  ];
-  return path.map((name) => quote(name)).join(".");
 }
 
 async function connect({ protocol, target, shown }: DatabaseUrl, options: ConnectOptions): Promise<Client> {

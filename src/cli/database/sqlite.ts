@@ -36,14 +36,17 @@ export async function connectSqlite(target: string, { cwd, create }: ConnectOpti
   const { module } = await loadDriver(DRIVERS, cwd);
   const Opened = (module.DatabaseSync ?? module.default ?? module) as Open;
   const connection = new Opened(file);
+  // Node's own takes values one by one; the others would take a lone Buffer for named parameters.
+  const bound = (values: readonly unknown[]): readonly unknown[] =>
+    module.DatabaseSync === undefined ? [[...values]] : values;
   connection.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
   const query: Client["query"] = async (sql, values = []) => {
     const statement = connection.prepare(sql);
     if (statement.reader ?? GIVES_ROWS.test(sql)) {
-      const rows = statement.all(...values);
+      const rows = statement.all(...bound(values));
       return { rows, affected: rows.length };
     }
-    return { rows: [], affected: Number(statement.run(...values).changes) };
+    return { rows: [], affected: Number(statement.run(...bound(values)).changes) };
   };
   const { rows } = await query("SELECT sqlite_version() AS version");
   return {

@@ -8,6 +8,7 @@ import type {
   TableKey,
 } from "../../core/dialect.js";
 import type { ResultSet, Row, Statement } from "../../core/executor.js";
+import { migrateCommand } from "../../core/options.js";
 import { addMany, insertMany, madeRows, targetsOf } from "../script/batch.js";
 import { plain, prepared } from "../script/grammar.js";
 import { lockRow, needsKey, writeStatements } from "../script/writes.js";
@@ -31,13 +32,6 @@ export const TRAITS: Readonly<Record<EngineName, Traits>> = { mysql: MYSQL, mari
 /** Sent at the savepoint that a failed work is rolled back to. */
 export const MARK_WORK: Statement = plain("SAVEPOINT opledger_work");
 
-function migrateCommand(schema: string | undefined, table: string): string {
-  if (schema === undefined && table === "opledger_operations") {
-    return "mysql < node_modules/opledger/migrations/<mysql or mariadb>/0001_operations.up.sql";
-  }
-  return `ledgerMigrations(<"mysql" or "mariadb">, ${JSON.stringify({ schema, table })}) of opledger/migrations, run in order`;
-}
-
 /** MySQL and MariaDB, on InnoDB. */
 export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
   const { schema, table, traits } = options;
@@ -48,7 +42,7 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
     prepared(recallSql(ledger) + lock, [operation.fingerprint, operation.fingerprint, idBytes(operation)]);
   return {
     singleStatementWrites: false,
-    migrateCommand: migrateCommand(schema, table),
+    migrateCommand: migrateCommand({ schema, table }),
     claim: (operation) => ({
       ...insertRow(ledger, operation, STATE.claimed, null),
       orElse: recall(operation, " LOCK IN SHARE MODE"),
@@ -63,8 +57,8 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
     markWork: MARK_WORK,
     undoWork: plain("ROLLBACK TO SAVEPOINT opledger_work"),
     script: (operation, write, scriptOptions) => ({
-      // Never by locking: where no row stands, that would lock the gap that every new operation is inserted into.
-      prior: recall(operation, ""),
+      // By locking only where a row stands: else that would lock the gap that every new operation is inserted into.
+      prior: recall(operation, scriptOptions.raced ? " LOCK IN SHARE MODE" : ""),
       ...writeStatements(traits(), write, scriptOptions),
     }),
     recall: (operation, options) => recall(operation, options?.locking === true ? " LOCK IN SHARE MODE" : ""),
@@ -109,7 +103,6 @@ function idBytes({ keyHash }: { readonly keyHash: string }): Buffer {
   return Buffer.from(keyHash, "hex");
 }
 
-/** Times are the server's, in UTC whatever the session's time zone. */
 /** Fails where the ledger's table lacks a column that this version needs. */
 export function probe({
   schema,
@@ -124,6 +117,7 @@ export function probe({
   );
 }
 
+/** Times are the server's, in UTC whatever the session's time zone. */
 function insertRow(
   ledger: string,
   operation: ClaimedOperation,

@@ -9,19 +9,13 @@ import type {
   WriteOptions,
 } from "../../core/dialect.js";
 import type { ResultSet, Row, Statement } from "../../core/executor.js";
+import { migrateCommand } from "../../core/options.js";
 import type { Effect } from "../../core/outcome.js";
 import { batchJson, batchShape, batchSql } from "./batch.js";
 import { maintenance } from "./maintenance.js";
+import { type AnswerForm, type ShapeOptions, shapeOf, writeValues } from "./shape.js";
 import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes, STATE } from "./sql.js";
-import {
-  type AnswerForm,
-  lockRow,
-  recallSql,
-  type ShapeOptions,
-  shapeOf,
-  writeSql,
-  writeValues,
-} from "./writes.js";
+import { lockRow, recallSql, writeSql } from "./writes.js";
 
 export interface PostgresDialectOptions {
   readonly schema: string;
@@ -45,7 +39,7 @@ export function postgresDialect({
   const fixed = fixedStatements(ledger);
   return {
     singleStatementWrites: true,
-    migrateCommand: migrateCommand(schema, table),
+    migrateCommand: migrateCommand({ schema: schema === "public" ? undefined : schema, table }),
     claim: (operation, options) => bind(fixed.claim, claimValues(operation, options)),
     readClaim,
     complete: ({ id }, token, status, result) => bind(fixed.complete, [id, STATE[status], result, token]),
@@ -86,13 +80,6 @@ function shapeOptions({ redact, joined }: WriteOptions, answer: AnswerForm): Sha
 
 function redacted({ redact }: WriteOptions): unknown[] {
   return redact.length > 0 ? [redact] : [];
-}
-
-function migrateCommand(schema: string, table: string): string {
-  if (schema === "public" && table === "opledger_operations") {
-    return 'psql "$DATABASE_URL" -f node_modules/opledger/migrations/postgres/0001_operations.up.sql';
-  }
-  return `ledgerMigrations("postgres", ${JSON.stringify({ schema, table })}) of opledger/migrations, run in order`;
 }
 
 function bind({ sql, name }: Prepared, values: readonly unknown[]): Statement {

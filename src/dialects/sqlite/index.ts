@@ -8,6 +8,7 @@ import type {
   TableKey,
 } from "../../core/dialect.js";
 import type { ResultSet, Row, Statement } from "../../core/executor.js";
+import { migrateCommand } from "../../core/options.js";
 import { addMany, insertMany, madeRows, targetsOf } from "../script/batch.js";
 import { plain, prepared, quotePath } from "../script/grammar.js";
 import { needsKey, writeStatements } from "../script/writes.js";
@@ -34,7 +35,7 @@ export function sqliteDialect({ schema, table }: SqliteDialectOptions): ScriptDi
     ]);
   return {
     singleStatementWrites: false,
-    migrateCommand: migrateCommand(schema, table),
+    migrateCommand: migrateCommand({ schema, table }),
     claim: (operation) => ({
       ...insertRows(ledger, STATE.claimed, [{ operation, result: null }]),
       orElse: recall(operation),
@@ -95,13 +96,6 @@ export function takeWriteLock({ schema, table }: SqliteDialectOptions): Statemen
 }
 
 const CLAIMED: Claim = { status: "claimed", token: "" };
-
-function migrateCommand(schema: string | undefined, table: string): string {
-  if (schema === undefined && table === "opledger_operations") {
-    return "sqlite3 <file> < node_modules/opledger/migrations/sqlite/0001_operations.up.sql";
-  }
-  return `ledgerMigrations("sqlite", ${JSON.stringify({ schema, table })}) of opledger/migrations, run in order`;
-}
 
 function idBytes({ keyHash }: { readonly keyHash: string }): Buffer {
   return Buffer.from(keyHash, "hex");

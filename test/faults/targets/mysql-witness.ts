@@ -1,6 +1,6 @@
 import mysql from "mysql2/promise";
 import { ledgerMigrations } from "../../../src/migrations/index.js";
-import type { Meddler } from "../target.js";
+import type { Meddler, Witness } from "../target.js";
 
 const EVENTS = ["insert", "update", "delete"] as const;
 
@@ -45,25 +45,15 @@ export async function prepareMysql(url: string, engine: "mysql" | "mariadb"): Pr
 
 type Rows = Record<string, unknown>[];
 
-function witness(pool: mysql.Pool, own: ReadonlySet<number>): Meddler {
-  const query = async (statement: string, values: readonly unknown[] = []): Promise<Rows> => {
-    const [rows] = await pool.query(statement, [...values]);
-    return Array.isArray(rows) ? (rows as Rows) : [];
-  };
+type Query = (statement: string, values?: readonly unknown[]) => Promise<Rows>;
+
+/** What a witness reads, through whichever connection. */
+export function readings(
+  query: Query,
+): Pick<Witness, "applied" | "balance" | "counted" | "increments" | "stored" | "unfinished"> {
   const number = async (statement: string, values: readonly unknown[] = []): Promise<number> =>
     Number((await query(statement, values))[0]?.value);
   return {
-    seed: async (n) => {
-      const connection = await pool.getConnection();
-      let fit = false;
-      try {
-        for (const statement of seed(n)) await connection.query(statement);
-        fit = true;
-      } finally {
-        if (fit) connection.release();
-        else connection.destroy();
-      }
-    },
     applied: (n) => number("select count(*) as value from applied where n = ?", [n]),
     balance: (n) => number("select coalesce(sum(balance), 0) as value from accounts where n = ?", [n]),
     counted: (id) => number("select balance - 100 as value from accounts where id = ?", [id]),
@@ -82,6 +72,27 @@ function witness(pool: mysql.Pool, own: ReadonlySet<number>): Meddler {
         ])
       ).map(({ state, result }) => ({ state: Number(state), result: result as Buffer })),
     unfinished: () => number("select count(*) as value from opledger_operations where state = 0"),
+  };
+}
+
+function witness(pool: mysql.Pool, own: ReadonlySet<number>): Meddler {
+  const query = async (statement: string, values: readonly unknown[] = []): Promise<Rows> => {
+    const [rows] = await pool.query(statement, [...values]);
+    return Array.isArray(rows) ? (rows as Rows) : [];
+  };
+  return {
+    seed: async (n) => {
+      const connection = await pool.getConnection();
+      let fit = false;
+      try {
+        for (const statement of seed(n)) await connection.query(statement);
+        fit = true;
+      } finally {
+        if (fit) connection.release();
+        else connection.destroy();
+      }
+    },
+    ...readings(query),
     keys: async (scope) =>
       (await query("select `key` from opledger_operations where scope = ? order by `key`", [scope])).map(
         ({ key }) => String(key),
