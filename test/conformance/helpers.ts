@@ -140,11 +140,29 @@ export function gate(): { readonly opened: Promise<void>; open(): void } {
   return { opened, open };
 }
 
-/** Milliseconds that a promise takes to settle. */
-export async function elapsedMs(promise: Promise<unknown>): Promise<number> {
-  const startedAt = performance.now();
-  await promise.catch(() => {});
-  return performance.now() - startedAt;
+/**
+ * Another process's call that waits for a held key from now on, as long as by default. Whoever ends while it still waits
+ * was stopped by a shorter limit of its own: no clock is read, since some engines count in seconds, and the machine may be busy.
+ */
+export async function patience(
+  fixture: Fixture,
+): Promise<{ readonly waits: () => boolean; over(): Promise<void> }> {
+  const op = ref("patience");
+  const holder = await fixture.begin();
+  await holder.ledger().once(op, () => "held");
+  let waits = true;
+  const ended = (): void => {
+    waits = false;
+  };
+  const patient = elsewhere(fixture, {}, (other) => other.once(op, () => "mine"));
+  patient.then(ended, ended);
+  return {
+    waits: () => waits,
+    over: async () => {
+      await holder.commit();
+      await patient;
+    },
+  };
 }
 
 /** Runs the same call twice, and checks that the second replays the first to the last value. */

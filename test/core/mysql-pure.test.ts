@@ -70,6 +70,7 @@ describe("what a server's error means", () => {
     [3024, "maximum statement execution time exceeded", "canceled"],
     [1180, "Got error 149 during COMMIT", "conflict"],
     [1180, "Got error 28 during COMMIT", "unknown"],
+    [3100, "Error on observer while running replication hook 'before_commit'.", "unknown"],
     [1146, "Table 'd.opledger_operations' doesn't exist", "schema"],
     [1146, "Table 'd.accounts' doesn't exist", "other"],
     [1615, "Prepared statement needs to be re-prepared", "reprepare"],

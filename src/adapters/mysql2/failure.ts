@@ -120,6 +120,7 @@ const POISON: ReadonlySet<number> = new Set([
   ERRNO.recordChanged,
   ERRNO.rolledBackByPlugin,
   ERRNO.errorDuringCommit,
+  ERRNO.hookFailed,
   ERRNO.unknownCommand,
   ERRNO.xaDeadlock,
   ERRNO.xaTimeout,

@@ -1,16 +1,18 @@
 import { EFFECT_LETTER, RESULT_BYTES_MAX } from "../../core/codec.js";
 import type { BatchEntry } from "../../core/dialect.js";
 import type { Entries, Write } from "../../core/writes.js";
-import { answeredColumns, populated, storedRow } from "./answer.js";
 import { valueToJson } from "./json.js";
+import type { ShapeOptions } from "./shape.js";
 import { MARKER, quote, quotePath } from "./sql.js";
 import {
+  answeredColumns,
   bounded,
   PREVIOUS_WAIT,
+  populated,
   RESTORED_WAIT,
   returnedColumns,
   rowBytes,
-  type ShapeOptions,
+  storedRow,
 } from "./writes.js";
 
 type BatchWrite = Extract<Write, { verb: "insert" | "increment" }>;

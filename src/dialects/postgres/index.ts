@@ -11,11 +11,11 @@ import type {
 import type { ResultSet, Row, Statement } from "../../core/executor.js";
 import { migrateCommand } from "../../core/options.js";
 import type { Effect } from "../../core/outcome.js";
-import type { AnswerForm } from "./answer.js";
 import { batchJson, batchShape, batchSql } from "./batch.js";
 import { maintenance } from "./maintenance.js";
+import { type AnswerForm, type ShapeOptions, shapeOf, writeValues } from "./shape.js";
 import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes, STATE } from "./sql.js";
-import { lockRow, recallSql, type ShapeOptions, shapeOf, writeSql, writeValues } from "./writes.js";
+import { lockRow, recallSql, writeSql } from "./writes.js";
 
 export interface PostgresDialectOptions {
   readonly schema: string;
@@ -229,4 +229,4 @@ function readRecord(row: Row): LedgerRecord {
   };
 }
 
-export { ROW_TEXT } from "./answer.js";
+export { ROW_TEXT } from "./writes.js";
