@@ -14,7 +14,7 @@ export const pools: Concern = {
         const free = await process.occupy();
         const ops = [ref("busy"), ref("busy"), ref("busy")] as const;
         const ledger = process.createLedger({ waitMs: 100 });
-        const patient = await patience(fixture);
+        const patient = await patience(fixture, cases.target.capabilities);
         const attempts = [
           ledger.once(ops[0], (tx) => tx.query(addEffect(ops[0].key))),
           ledger.operation(ops[1]).insert({ into: "entries", values: { note: ops[1].key } }),

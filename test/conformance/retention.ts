@@ -166,7 +166,7 @@ function sweeping(cases: Cases): void {
       // By its primary key, since some engines lock all rows that they read on the way.
       const id = `(SELECT id FROM ${fixture.ledgerTable} WHERE ${fixture.quote("key")} = ${literal(held.key)})`;
       await holder.query(`SELECT 1 FROM ${fixture.ledgerTable} WHERE id = ${id} FOR UPDATE`);
-      const patient = await patience(fixture);
+      const patient = await patience(fixture, cases.target.capabilities);
       expect((await fixture.createLedger().sweep()).removed).toBe(3);
       expect(patient.waits()).toBe(true);
       await patient.over();

@@ -25,7 +25,7 @@ export const waiting: Concern = {
   },
 };
 
-function inThisProcess({ test }: Cases): void {
+function inThisProcess({ test, target }: Cases): void {
   test("duplicates in one process: one runs, the others wait and replay", async (fixture) => {
     const op = ref("duplicate");
     const ledger = fixture.createLedger();
@@ -75,7 +75,7 @@ function inThisProcess({ test }: Cases): void {
       const { opened, open } = gate();
       const first = ledger.once(op, () => opened);
       await pauseMs(30);
-      const patient = await patience(fixture);
+      const patient = await patience(fixture, target.capabilities);
       const second = ledger.once(op, () => "second");
       const error = await refused(second, "OPLEDGER_IN_PROGRESS");
       expect(error).toBeInstanceOf(OperationInProgressError);
@@ -90,7 +90,7 @@ function inThisProcess({ test }: Cases): void {
 }
 
 function inAnother(cases: Cases): void {
-  const { test } = cases;
+  const { test, target } = cases;
   const crowded = crowdedTest(cases);
   for (const waitMs of [0, 250]) {
     test(`a duplicate waits no longer than ${waitMs} ms for another process, whatever the write`, async (fixture) => {
@@ -108,7 +108,7 @@ function inAnother(cases: Cases): void {
         () => ledger.operation(up).increment({ table: "accounts", where: { id }, by: { balance: 1 } }),
         () => ledger.operation(ref("row")).update({ table: "accounts", where: { id }, set: { status: "x" } }),
       ]) {
-        const patient = await patience(fixture);
+        const patient = await patience(fixture, target.capabilities);
         const error = await refused(attempt(), "OPLEDGER_IN_PROGRESS");
         expect(patient.waits()).toBe(true);
         await patient.over();
@@ -174,7 +174,7 @@ function inAnother(cases: Cases): void {
           () => ledger.once(op, () => "mine"),
           () => ledger.operation(up).insert(write),
         ]) {
-          const patient = await patience(fixture);
+          const patient = await patience(fixture, target.capabilities);
           await refused(attempt(), "OPLEDGER_IN_PROGRESS");
           expect(patient.waits()).toBe(true);
           await patient.over();
@@ -187,11 +187,11 @@ function inAnother(cases: Cases): void {
   });
 }
 
-function nested({ test }: Cases): void {
+function nested({ test, target }: Cases): void {
   test("the same operation inside itself is bounded, and typed", async (fixture) => {
     const op = ref("nested");
     const ledger = fixture.createLedger({ waitMs: 200, responseMs: 500 });
-    const patient = await patience(fixture);
+    const patient = await patience(fixture, target.capabilities);
     const outer = ledger.once(op, async (tx) => {
       await tx.query(addEffect(op.key));
       return ledger.once(op, () => "inner");
