@@ -45,6 +45,7 @@ for (const mode of MODES) {
     swallowed(lab);
     letThrough(lab, mode);
     raced(lab, mode);
+    givenUp(lab);
     if (mode.settings.innodb_snapshot_isolation !== "on") hidden(lab);
   });
 }
@@ -340,4 +341,38 @@ function hidden(lab: Lab): void {
       await lab.witness().query("drop table if exists hidden_table");
     },
   );
+}
+
+function givenUp(lab: Lab): void {
+  it("a statement that the client gives up is the connection's end, though the work swallows the timeout", async () => {
+    const [rival, n, ref] = [lab.open(), lab.fresh(), lab.ref()];
+    const a = lab.open({ workTimeoutMs: 300, backoff: { attemptsMax: 1 } });
+    await lab.witness().seed(n);
+    const [holds, finish] = [gate(), gate()];
+    const holder = rival.ledger.once(lab.ref(), async (tx) => {
+      await rival.sql(tx, `update accounts set status = 'held' where id = ${n * 10}`);
+      holds.open();
+      await finish.opened;
+    });
+    await holds.opened;
+    let code: unknown;
+    const ended = await settle(
+      a.ledger.once(ref, async (tx) => {
+        await a.sql(tx, `update accounts set status = 'mine' where id = ${n * 10}`).catch((error) => {
+          code = (error as { code?: unknown }).code;
+        });
+        // The server goes on with it, and would have it committed beside what the work does instead.
+        finish.open();
+        await holder;
+        await a.effect(tx, n).catch(() => {});
+      }),
+    );
+    tally.fault("client timeout");
+    expect([code, refused(ended, "OPLEDGER_ROLLED_BACK")]).toEqual([
+      "PROTOCOL_SEQUENCE_TIMEOUT",
+      "OPLEDGER_ROLLED_BACK",
+    ]);
+    expect(await kept(lab, n, ref)).toEqual([1, 0]);
+    expect(await a.leak()).toBeUndefined();
+  });
 }

@@ -60,7 +60,8 @@ export async function startFlavour(flavour: Flavour, options: StartOptions): Pro
   const initFile = join(directory, "init.sql");
   const durability = options.durable ? DURABLE : FAST;
   const settings = { ...COMMON, ...flavour.settings, ...durability, ...options.settings };
-  const base = ["--no-defaults", ...places, `--datadir=${dataDirectory}`];
+  // A server that starts removes every temporary table that it finds, those of others too.
+  const base = ["--no-defaults", ...places, `--datadir=${dataDirectory}`, `--tmpdir=${directory}`];
   const url = (port: number): string => `mysql://root@127.0.0.1:${port}/${DATABASE}`;
   let joining: Readonly<Record<string, string>> = {};
   const launch: Launch = {
@@ -76,7 +77,6 @@ export async function startFlavour(flavour: Flavour, options: StartOptions): Pro
       `--port=${port}`,
       `--socket=${join(directory, "socket")}`,
       `--pid-file=${join(directory, "pid")}`,
-      `--tmpdir=${directory}`,
       `--init-file=${initFile}`,
       ...flags({ ...settings, ...joining }),
     ],

@@ -50,6 +50,9 @@ export class LedgerDuplicate extends Error {
 /** The errors by which a server says that it ends the connection: shutdown, kill, and its own timeouts. */
 const SHUTDOWN: ReadonlySet<number> = new Set([1053, 1077, 1079, 1080, 1927, 2006, 2013, 3032, 4031]);
 
+/** mysql2 gave a statement up, which the server may still run: whatever follows would come after it, or never. */
+const CLIENT_TIMEOUT = "PROTOCOL_SEQUENCE_TIMEOUT";
+
 const gone = new WeakSet<Connection>();
 const losses = new WeakSet<Error>();
 const listening = new WeakSet<Connection>();
@@ -69,8 +72,8 @@ export function isGone(connection: Connection): boolean {
 /** Remembers that an error of this connection's came from its loss; the work's other clients have the same errors. */
 export function noteLoss(connection: Connection, error: unknown): void {
   if (!(error instanceof Error)) return;
-  const { fatal } = error as { fatal?: unknown };
-  if (fatal !== true && !SHUTDOWN.has(errnoOf(error) ?? 0)) return;
+  const { fatal, code } = error as { fatal?: unknown; code?: unknown };
+  if (fatal !== true && code !== CLIENT_TIMEOUT && !SHUTDOWN.has(errnoOf(error) ?? 0)) return;
   gone.add(connection);
   losses.add(error);
 }

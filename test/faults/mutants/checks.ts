@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Engine } from "../../servers/types.js";
+import { COMMON_CASES } from "./common-cases.js";
 
 /**
  * The sharp cases of the suite, run against any copy of the source: `checks.ts <engine> <folder> <database url>`. Ends
@@ -12,12 +13,16 @@ async function casesOf(engine: Engine, folder: string, url: string): Promise<Cas
     const { pgBench } = await import("./pg-bench.js");
     const { PG_CASES } = await import("./pg-cases.js");
     const bench = await pgBench(folder, url);
-    return Object.entries(PG_CASES).map(([name, run]) => [name, () => run(bench)]);
+    return [...bound(COMMON_CASES, bench), ...bound(PG_CASES, bench)];
   }
   const { mysqlBench } = await import("./mysql-bench.js");
   const { MYSQL_CASES } = await import("./mysql-cases.js");
   const bench = await mysqlBench(engine, folder, url);
-  return Object.entries(MYSQL_CASES).map(([name, run]) => [name, () => run(bench)]);
+  return [...bound(COMMON_CASES, bench), ...bound(MYSQL_CASES, bench)];
+}
+
+function bound<B>(cases: Readonly<Record<string, (bench: B) => Promise<void>>>, bench: B): Cases {
+  return Object.entries(cases).map(([name, run]) => [name, () => run(bench)]);
 }
 
 const [engine, folder, url] = process.argv.slice(2);

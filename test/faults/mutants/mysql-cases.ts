@@ -1,22 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import mysql from "mysql2/promise";
-import { check, codeOf, same } from "./assert.js";
+import { codeOf, same } from "./assert.js";
+import { BOTH, effects, statuses } from "./common-cases.js";
 import { type Bench, meeting, type PooledLedger } from "./mysql-bench.js";
 
 type Case = (bench: Bench) => Promise<void>;
 
-const effects = ({ number }: Bench, n: number): Promise<number> =>
-  number(`select count(*) from effects where n = ${n}`);
 const unfinished = ({ number }: Bench): Promise<number> =>
   number("select count(*) from opledger_operations where state = 0");
 const rowsOf = ({ number }: Bench, { key }: { key: string }): Promise<number> =>
   number(`select count(*) from opledger_operations where \`key\` = '${key}'`);
 
-function statuses(ends: readonly PromiseSettledResult<{ status: string }>[]): string[] {
-  return ends.map((end) => (end.status === "fulfilled" ? end.value.status : String(end.reason))).sort();
-}
-
-const BOTH = ["executed", "replayed"];
 const ROW = { table: "counters", where: { id: 1 } } as const;
 const addTo = (id: number) => ({ table: "counters", where: { id }, by: { value: 1 } }) as const;
 
@@ -45,17 +39,6 @@ export const MYSQL_CASES: Readonly<Record<string, Case>> = {
     await a.operation(write).insert({ into: "effects", values: { n: 1_001 } });
     const other = b.operation(write).insert({ into: "effects", values: { n: 1_002 } });
     same("write", await codeOf(other), "OPLEDGER_FINGERPRINT_MISMATCH");
-  },
-
-  "two processes, one key": async (bench) => {
-    const [a, b, ref] = [bench.ledger(), bench.ledger(), bench.key()];
-    const run = (each: typeof a): Promise<{ status: string }> =>
-      each.once(ref, async (tx) => {
-        await tx.query("insert into effects (n) values (1)");
-        await sleep(60);
-      });
-    same("ends", statuses(await Promise.allSettled([run(a), run(b)])), BOTH);
-    same("effects", await effects(bench, 1), 1);
   },
 
   "races behind a row lock": async ({ ledger, key, behindLock, number }) => {
@@ -238,39 +221,6 @@ export const MYSQL_CASES: Readonly<Record<string, Case>> = {
     same("retry", await codeOf(run(false)), "ok");
   },
 
-  "a handle that outlives its work": async (bench) => {
-    let late: (() => Promise<unknown>) | undefined;
-    await bench.ledger().once(bench.key(), (tx) => {
-      late = () => tx.query("insert into effects (n) values (41)");
-    });
-    check("refused", (await codeOf(late?.() ?? Promise.resolve())).startsWith("TypeError"));
-    same("effects", await effects(bench, 41), 0);
-  },
-
-  "the connection is cut before COMMIT arrives": async (bench) => {
-    const events: string[] = [];
-    const a = await bench.cutAtCommit("client", { onEvent: ({ type }) => events.push(type) });
-    const { status } = await a.once(bench.key(), async (tx) => {
-      await tx.query("insert into effects (n) values (50)");
-    });
-    same("status", status, "executed");
-    same("effects", await effects(bench, 50), 1);
-    check("unknown, then resolved", events.includes("unknown") && events.includes("resolved"));
-    const b = await bench.cutAtCommit("client", { backoff: { attemptsMax: 1 } });
-    same("given up", await codeOf(b.once(bench.key(), () => 1)), "OPLEDGER_OUTCOME_UNKNOWN");
-  },
-
-  "the connection is cut after COMMIT": async (bench) => {
-    const [a, ref] = [await bench.cutAtCommit("server"), bench.key()];
-    const run = (): Promise<{ status: string }> =>
-      a.once(ref, async (tx) => {
-        await tx.query("insert into effects (n) values (60)");
-      });
-    same("call", (await run()).status, "replayed");
-    same("again", (await run()).status, "replayed");
-    same("effects", await effects(bench, 60), 1);
-  },
-
   "a connection killed inside the work": async (bench) => {
     let runs = 0;
     await bench.ledger().once(bench.key(), async (tx) => {
@@ -340,17 +290,17 @@ export const MYSQL_CASES: Readonly<Record<string, Case>> = {
     same("effects", [await effects(bench, 90), await effects(bench, 91)], [0, 1]);
   },
 
-  retention: async ({ ledger, key, number }) => {
-    const [a, once, write, kept] = [ledger({ retentionMs: 20 }), key(), key(), key()];
-    const run = async (): Promise<string[]> => [
-      (await a.once(once, () => 1)).status,
-      (await a.operation(write).insert({ into: "effects", values: { n: 80 } })).status,
-    ];
-    same("first", await run(), ["executed", "executed"]);
-    await ledger().once(kept, () => 1);
-    await sleep(40);
-    same("expired", await run(), ["executed", "executed"]);
-    await a.sweep();
-    same("kept", await number(`select count(*) from opledger_operations where \`key\` = '${kept.key}'`), 1);
+  "a statement that the client gives up": async (bench) => {
+    const code = await bench.behindLock((unlock) =>
+      codeOf(
+        bench.ledger().once(bench.key(), async (tx) => {
+          const held = { sql: "update counters set value = 800 where id = 1", timeout: 200 };
+          await tx.query(held).catch(() => {});
+          await unlock();
+        }),
+      ),
+    );
+    same("code", code, "OPLEDGER_ROLLED_BACK");
+    same("row", await bench.number("select count(*) from counters where value = 800"), 0);
   },
 };

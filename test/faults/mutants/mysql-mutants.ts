@@ -211,4 +211,11 @@ export const MYSQL_MUTANTS: readonly Mutant[] = [
     `await send(\`ROLLBACK TO SAVEPOINT \${name}\`);`,
     `await send(\`RELEASE SAVEPOINT \${name}\`);`,
   ),
+  mutant(
+    "mariadb",
+    "a statement that the client gave up is lived with",
+    FAILURE,
+    'CLIENT_TIMEOUT = "PROTOCOL_SEQUENCE_TIMEOUT"',
+    'CLIENT_TIMEOUT = ""',
+  ),
 ];
