@@ -46,6 +46,8 @@ export class WorkFailure extends Error {
 export class Call<Tx> {
   readonly #startedAt = performance.now();
   attempts = 0;
+  /** Whether an earlier attempt was refused because a concurrent run had recorded the operation: its row stands. */
+  raced = false;
   #unknown = false;
 
   constructor(
@@ -77,13 +79,22 @@ export class Call<Tx> {
           this.#unknown = true;
           this.emit("unknown");
         }
-        if (failure.kind === "duplicate" && failure.ledger !== true) otherDuplicates += 1;
+        if (failure.kind === "duplicate") {
+          if (failure.ledger === true) this.#lostRace();
+          else otherDuplicates += 1;
+        }
         if (otherDuplicates > 1 || !this.#worthRetrying(failure)) throw this.#translate(failure, error);
         const delayMs = AT_ONCE.has(failure.kind) ? 0 : fullJitterMs(this.attempts, backoff);
         this.#retried(delayMs, failure.kind);
         if (delayMs > 0) await pause(delayMs);
       }
     }
+  }
+
+  /** What stands now did not when this call looked for it. */
+  #lostRace(): void {
+    this.raced = true;
+    this.emit("waited");
   }
 
   /** Whether a plain read is likely to be enough. */

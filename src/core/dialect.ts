@@ -139,6 +139,8 @@ export interface ScriptOptions {
   readonly key: TableKey | undefined;
   /** Read what is committed now, by locking: an older snapshot may be in force. */
   readonly locking: boolean;
+  /** The operation's own row is known to stand, so that it, too, is read by locking. */
+  readonly raced: boolean;
 }
 
 /** An engine that needs a transaction of several statements to claim, write and record. */

@@ -23,6 +23,12 @@ export interface Capabilities {
   readonly reportsWaiting: boolean;
   /** Whether a read-modify-write at REPEATABLE READ fails where another transaction changed the row since. */
   readonly refusesLostUpdates: boolean;
+  /** Whether decimals are added exactly, and a sum that is too large is refused. */
+  readonly exactNumbers: boolean;
+  /** Whether several transactions can write at once. */
+  readonly writers: "many" | "one";
+  /** Whether joining a transaction that is over shows; else it would begin one of its own. */
+  readonly noticesOver: boolean;
   /** Whether the fixture's ledger has the default schema and table names. */
   readonly ledgerName: "default" | "custom";
 }
@@ -39,6 +45,9 @@ const POSTGRES: Capabilities = {
   beyondSnapshot: "refused",
   reportsWaiting: true,
   refusesLostUpdates: true,
+  exactNumbers: true,
+  writers: "many",
+  noticesOver: true,
   ledgerName: "default",
 };
 
@@ -64,8 +73,11 @@ const SQLITE: Capabilities = {
   failedStatement: "undone",
   booleans: "number",
   nameCharactersMax: 1_000,
-  rewrittenKey: { single: true, batch: false },
+  rewrittenKey: { single: false, batch: false },
   reportsWaiting: false,
+  exactNumbers: false,
+  writers: "one",
+  noticesOver: false,
 };
 
 /** The one table of expectations: a target that says otherwise of itself fails. */

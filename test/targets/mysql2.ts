@@ -51,6 +51,9 @@ export function mysqlTarget(options: MysqlTarget): Target {
     beyondSnapshot: "replayed",
     reportsWaiting: false,
     refusesLostUpdates: false,
+    exactNumbers: true,
+    writers: "many",
+    noticesOver: true,
     ledgerName: ledger === undefined ? "default" : "custom",
   };
   return {

@@ -51,6 +51,9 @@ export function postgresTarget(options: PostgresTarget): Target {
     beyondSnapshot: "refused",
     reportsWaiting: true,
     refusesLostUpdates: true,
+    exactNumbers: true,
+    writers: "many",
+    noticesOver: true,
     ledgerName: options.ledger === undefined ? "default" : "custom",
   };
   return {

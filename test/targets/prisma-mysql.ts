@@ -54,5 +54,8 @@ export const PRISMA_MARIADB: PrismaCase = {
     beyondSnapshot: "replayed",
     reportsWaiting: false,
     refusesLostUpdates: false,
+    exactNumbers: true,
+    writers: "many",
+    noticesOver: true,
   },
 };

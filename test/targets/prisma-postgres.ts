@@ -44,5 +44,8 @@ export const PRISMA_POSTGRES: PrismaCase = {
     beyondSnapshot: "refused",
     reportsWaiting: true,
     refusesLostUpdates: true,
+    exactNumbers: true,
+    writers: "many",
+    noticesOver: true,
   },
 };

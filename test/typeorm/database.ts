@@ -24,7 +24,7 @@ export interface TestDatabase {
 
 /** A fresh database with a ledger and, unless said otherwise, the tables of the entities. */
 export async function openDatabase(engine: EngineName, more: object = {}): Promise<TestDatabase> {
-  const { url, drop } = await fresh(engine);
+  const { url, drop } = await emptyDatabase(engine);
   const opened: DataSource[] = [];
   const connect = async (extra: object): Promise<DataSource> => {
     const options = { type: engine, url, entities: ENTITIES, ...more, ...extra } as DataSourceOptions;
@@ -46,7 +46,7 @@ export async function openDatabase(engine: EngineName, more: object = {}): Promi
   };
 }
 
-async function fresh(engine: EngineName): Promise<{ url?: string; drop(): Promise<void> }> {
+export async function emptyDatabase(engine: EngineName): Promise<{ url?: string; drop(): Promise<void> }> {
   // In memory: it goes with its data source.
   if (engine === "sqljs") return { drop: async () => {} };
   if (engine === "postgres") return createDatabase("postgres15");

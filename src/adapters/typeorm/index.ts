@@ -7,4 +7,12 @@ export {
   type InsertOptions,
   idempotent,
 } from "./repository.js";
+export {
+  type LedgerMigrationOptions,
+  ledgerMigration,
+  type OperationLedgerOptions,
+  type OperationLedgerRow,
+  operationLedger,
+} from "./schema.js";
 export type { Criteria, PropertyPath, Values } from "./types.js";
+export { VersionGuard } from "./version-guard.js";

@@ -1,10 +1,7 @@
 import { Option } from "commander";
 import { type CliCommand, defineCommand } from "../command.js";
 import { EXIT } from "../exit.js";
-import { readConfig, readProject } from "../lint/files.js";
-import { lint as lintFiles, type RuleLevels } from "../lint/lint.js";
-import { sarifOf } from "../lint/sarif.js";
-import { lintText } from "../lint/text.js";
+import type { RuleLevels } from "../lint/lint.js";
 import { packageVersion } from "../version.js";
 
 interface LintFlags {
@@ -41,6 +38,8 @@ generated files are left out. Exits with 1 where something is found. A comment s
       .option("--exclude <glob...>", "leave out more files")
       .option("--rule <id=level...>", "make a rule error, warning or off", rulesOf),
   run: async ({ args, options, io }) => {
+    // Only here: the parser is a program of the platform's own, and no other command should need it.
+    const { lintFiles, lintText, readConfig, readProject, sarifOf } = await import("../lint/index.js");
     const config = readConfig(io.cwd, options.config);
     const exclude = [...(config.exclude ?? []), ...(options.exclude ?? [])];
     const files = await readProject(io.cwd, { ...config, exclude }, args);

@@ -39,7 +39,11 @@ export class SourceFile {
 
   /** @returns what is wrong with the text, where it cannot be parsed */
   static parse(path: string, text: string): SourceFile | { readonly unparsed: string } {
-    const { program, comments, errors } = parseSync(path, text, { astType: "ts" });
+    const { program, comments, errors } = parseSync(path, text, {
+      astType: "ts",
+      // Plain JavaScript often holds JSX.
+      ...(/\.[cm]?js$/.test(path) ? { lang: "jsx" as const } : {}),
+    });
     const [fatal] = errors.filter(({ severity }) => severity === "Error");
     // The parser recovers from most of what only a compiler minds; a file without statements tells nothing.
     if (fatal !== undefined && program.body.length === 0) return { unparsed: fatal.message };

@@ -57,8 +57,8 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
     markWork: MARK_WORK,
     undoWork: plain("ROLLBACK TO SAVEPOINT opledger_work"),
     script: (operation, write, scriptOptions) => ({
-      // Never by locking: where no row stands, that would lock the gap that every new operation is inserted into.
-      prior: recall(operation, ""),
+      // By locking only where a row stands: else that would lock the gap that every new operation is inserted into.
+      prior: recall(operation, scriptOptions.raced ? " LOCK IN SHARE MODE" : ""),
       ...writeStatements(traits(), write, scriptOptions),
     }),
     recall: (operation, options) => recall(operation, options?.locking === true ? " LOCK IN SHARE MODE" : ""),
@@ -103,7 +103,6 @@ function idBytes({ keyHash }: { readonly keyHash: string }): Buffer {
   return Buffer.from(keyHash, "hex");
 }
 
-/** Times are the server's, in UTC whatever the session's time zone. */
 /** Fails where the ledger's table lacks a column that this version needs. */
 export function probe({
   schema,
@@ -118,6 +117,7 @@ export function probe({
   );
 }
 
+/** Times are the server's, in UTC whatever the session's time zone. */
 function insertRow(
   ledger: string,
   operation: ClaimedOperation,

@@ -2,6 +2,7 @@ import { EFFECT_LETTER, RESULT_BYTES_MAX } from "../../core/codec.js";
 import type { BatchEntry } from "../../core/dialect.js";
 import type { Entries, Write } from "../../core/writes.js";
 import { valueToJson } from "./json.js";
+import type { ShapeOptions } from "./shape.js";
 import { MARKER, quote, quotePath } from "./sql.js";
 import {
   answeredColumns,
@@ -11,7 +12,6 @@ import {
   RESTORED_WAIT,
   returnedColumns,
   rowBytes,
-  type ShapeOptions,
   storedRow,
 } from "./writes.js";
 

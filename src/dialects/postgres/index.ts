@@ -13,16 +13,9 @@ import { migrateCommand } from "../../core/options.js";
 import type { Effect } from "../../core/outcome.js";
 import { batchJson, batchShape, batchSql } from "./batch.js";
 import { maintenance } from "./maintenance.js";
+import { type AnswerForm, type ShapeOptions, shapeOf, writeValues } from "./shape.js";
 import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes, STATE } from "./sql.js";
-import {
-  type AnswerForm,
-  lockRow,
-  recallSql,
-  type ShapeOptions,
-  shapeOf,
-  writeSql,
-  writeValues,
-} from "./writes.js";
+import { lockRow, recallSql, writeSql } from "./writes.js";
 
 export interface PostgresDialectOptions {
   readonly schema: string;

@@ -1,6 +1,7 @@
 import { EFFECT_LETTER, FORMAT, RESULT_BYTES_MAX } from "../../core/codec.js";
 import type { Statement } from "../../core/executor.js";
 import { type Entries, Expression, type Write } from "../../core/writes.js";
+import { type AnswerForm, bound, type ShapeOptions, values } from "./shape.js";
 import { MARKER, Parameters, quote, quotePath } from "./sql.js";
 
 /** The placeholders that every bound write starts with, $1 to $7, and $8 where there is something to redact. */
@@ -79,23 +80,8 @@ FROM (
 ) AS filled`;
 }
 
-/**
- * How a write's row comes back: in columns of the table's own types, for drivers that know them; or as the text of its JSON, the
- * very bytes that are stored, for a client whose types would bend it.
- */
-export type AnswerForm = "columns" | "text";
-
 /** The column that holds a row's JSON where rows come back as text. */
 export const ROW_TEXT = "opledger$row";
-
-/** What two writes must share, beside their columns, to share their SQL. */
-export interface ShapeOptions {
-  readonly answer: AnswerForm;
-  /** Something is to be redacted. */
-  readonly redact: boolean;
-  /** The transaction is the caller's, who gets its lock timeout back. */
-  readonly joined: boolean;
-}
 
 /** The row of a table that stored bytes hold; NULL where they hold none. */
 export function storedRow(table: string, result: string, answer: AnswerForm): string {
@@ -115,58 +101,6 @@ export function answeredColumns({ returning }: Write, filled: string, answer: An
 export function populated(table: string, json: string): string {
   // A NULL of the table's row type; casting to the table's name would mean a built-in type for a table named "point".
   return `json_populate_record((SELECT opledger_row FROM ${table} AS opledger_row WHERE false), ${json})`;
-}
-
-/** The values that {@link writeSql} takes from the write, in the order of its placeholders. */
-export function writeValues(write: Write): unknown[] {
-  switch (write.verb) {
-    case "insert":
-      return values(write.values);
-    case "upsert":
-      return [...values(write.values), ...values(write.set ?? []), ...values(write.by ?? [])];
-    case "update":
-      return [
-        ...values(write.set),
-        ...values(write.by ?? []),
-        ...values(bound(write.where)),
-        ...(write.version ? [write.version.expected] : []),
-      ];
-    case "increment":
-      return [...values(write.by), ...values(bound(write.where))];
-    case "delete":
-      return values(bound(write.where));
-  }
-}
-
-/** What two writes must share to share their SQL. */
-export function shapeOf(write: Write, options: ShapeOptions): string {
-  const { verb, table, returning } = write;
-  const common = [verb, table, returning ?? null, options.redact, options.joined];
-  switch (write.verb) {
-    case "insert":
-      return JSON.stringify([...common, columnsOf(write.values), write.conflict]);
-    case "upsert":
-      return JSON.stringify([
-        ...common,
-        columnsOf(write.values),
-        write.conflict,
-        write.update,
-        columnsOf(write.set ?? []),
-        columnsOf(write.by ?? []),
-      ]);
-    case "update":
-      return JSON.stringify([
-        ...common,
-        columnsOf(write.set),
-        columnsOf(write.by ?? []),
-        whereShape(write.where),
-        write.version?.column ?? null,
-      ]);
-    case "increment":
-      return JSON.stringify([...common, columnsOf(write.by), whereShape(write.where)]);
-    case "delete":
-      return JSON.stringify([...common, whereShape(write.where)]);
-  }
 }
 
 function partsOf(write: Write, table: string, options: ShapeOptions): Parts {
@@ -340,28 +274,12 @@ function equals(alias: string, where: Entries, parameters: Parameters): string {
     .join(" AND ");
 }
 
-function bound(where: Entries): Entries {
-  return where.filter(([, value]) => value !== null);
-}
-
-function whereShape(where: Entries): unknown {
-  return where.map(([column, value]) => [column, value === null]);
-}
-
 function sums(by: Entries, parameters: Parameters): string[] {
   return by.map(([column]) => `${quote(column)} = target.${quote(column)} + ${parameters.next()}`);
 }
 
 function placed(value: unknown, parameters: Parameters): string {
   return value instanceof Expression ? `(${value.sql})` : parameters.next();
-}
-
-function columnsOf(entries: Entries): readonly unknown[] {
-  return entries.map(([column, value]) => (value instanceof Expression ? [column, value.sql] : column));
-}
-
-function values(entries: Entries): unknown[] {
-  return entries.filter(([, value]) => !(value instanceof Expression)).map(([, value]) => value);
 }
 
 export function lockRow(table: readonly string[], where: Entries): Statement {

@@ -17,10 +17,10 @@ export interface Grammar {
   readonly insertReturning: boolean;
   /** Whether RETURNING shows what the table's triggers made of the row. */
   readonly returnsTriggered: boolean;
-  /** The number that the engine gave to the row it inserted last. */
-  readonly lastInsertId: string;
-  /** What the numbers of rows inserted together are apart, as a factor. */
-  readonly insertIdStep: string;
+  /** The number that the engine gave to the row at that place among those of the last insert. */
+  insertId(position: number, count: number): string;
+  /** What stands for the columns, and for the values, of a row of nothing but defaults. */
+  readonly defaultRow: { readonly columns: string; readonly values: string };
   /** A number that is added exactly, whatever the driver sends it as. */
   amount(value: unknown): Fragment;
 }

@@ -49,7 +49,7 @@ function insert(grammar: Grammar, write: Of<"insert">, options: ScriptOptions): 
   if (hasNaturalKey(write)) {
     return {
       ...standing(grammar, write, options),
-      absent: inserting(grammar, write, { sql, values }),
+      absent: landing(grammar, write, { sql, values }),
       row: locked(grammar, write, matches(grammar, natural(write))),
     };
   }
@@ -66,7 +66,7 @@ function upsert(grammar: Grammar, write: Of<"upsert">, options: ScriptOptions): 
   return {
     ...standing(grammar, write, options),
     found: updating(grammar, write, changes(grammar, { set, by: write.by }), where),
-    absent: inserting(grammar, write, { sql, values }),
+    absent: landing(grammar, write, { sql, values }),
     row: locked(grammar, write, where),
   };
 }
@@ -74,6 +74,11 @@ function upsert(grammar: Grammar, write: Of<"upsert">, options: ScriptOptions): 
 /** With RETURNING where the engine has it: a trigger may have changed the very columns that the row is looked up by. */
 export function inserting(grammar: Grammar, write: Write, { sql, values }: Fragment): Statement {
   return prepared(grammar.insertReturning ? `${sql} RETURNING ${returned(grammar, write)}` : sql, values);
+}
+
+/** An insert whose row is read by its natural key; RETURNING tells where a trigger has changed that, if it shows triggers' doing. */
+function landing(grammar: Grammar, write: Write, insert: Fragment): Statement {
+  return grammar.returnsTriggered ? inserting(grammar, write, insert) : prepared(insert.sql, insert.values);
 }
 
 /** Whether a row with the natural key stands. Plain, so that no gap is locked where none does. */
@@ -110,14 +115,14 @@ function keyOf(
   grammar: Grammar,
   write: Of<"insert"> | Of<"upsert">,
   key: TableKey | undefined,
-  further = "",
+  [position, count]: readonly [position: number, count: number] = [0, 1],
 ): Fragment | undefined {
   const given = new Map(write.values);
   const columns = key?.columns ?? [];
   const parts = columns.map((column): Fragment | undefined => {
     const value = [...given].find(([name]) => name.toLowerCase() === column.toLowerCase())?.[1];
     if (column === key?.numbered && (value === undefined || value === null || value === 0)) {
-      return { sql: `${grammar.quote(column)} = ${grammar.lastInsertId}${further}`, values: [] };
+      return { sql: `${grammar.quote(column)} = ${grammar.insertId(position, count)}`, values: [] };
     }
     return value === undefined || value === null ? undefined : matches(grammar, [[column, value]]);
   });
@@ -130,9 +135,9 @@ export function byKey(
   grammar: Grammar,
   write: Of<"insert"> | Of<"upsert">,
   key: TableKey | undefined,
-  further = "",
+  place: readonly [position: number, count: number] = [0, 1],
 ): Fragment {
-  const found = keyOf(grammar, write, key, further);
+  const found = keyOf(grammar, write, key, place);
   if (found !== undefined) return found;
   throw new TypeError(
     `${write.verb}: this engine cannot return the inserted row, so \`values\` must hold the columns of the primary key ` +
@@ -188,13 +193,14 @@ function left(grammar: Grammar, { where, set, by = [] }: Of<"update">): Fragment
 }
 
 export function insertion(grammar: Grammar, { table, values }: Of<"insert"> | Of<"upsert">): Fragment {
-  const columns = values.map(([column]) => grammar.quote(column)).join(", ");
+  const { columns: none, values: defaults } = grammar.defaultRow;
+  const columns = values.length === 0 ? none : values.map(([column]) => grammar.quote(column)).join(", ");
   const given = join(
     values.map(([, value]) => placed(value)),
     ", ",
   );
   return {
-    sql: `INSERT INTO ${quotePath(grammar, table)} (${columns}) VALUES (${given.sql})`,
+    sql: `INSERT INTO ${quotePath(grammar, table)} (${columns}) VALUES (${values.length === 0 ? defaults : given.sql})`,
     values: given.values,
   };
 }

@@ -161,26 +161,32 @@ function bytesOf(value: unknown): Uint8Array {
   return value instanceof ArrayBuffer ? new Uint8Array(value) : (value as Uint8Array);
 }
 
-/** The row's number is as good a key as any, where the table has one. */
 function describe(path: readonly string[]): Statement {
   const table = path.at(-1);
   const schema = path.length > 1 ? path[0] : null;
   return prepared(
-    `SELECT tables.wr AS unnumbered, columns.name AS name
+    `SELECT tables.wr AS unnumbered, columns.name AS name, upper(columns.type) AS type, columns.pk AS place
 FROM pragma_table_list AS tables JOIN pragma_table_info(tables.name, tables.schema) AS columns
-WHERE tables.name = ? COLLATE NOCASE AND tables.schema = COALESCE(?, tables.schema) AND columns.pk > 0 = tables.wr
-ORDER BY columns.pk`,
+WHERE tables.name = ? COLLATE NOCASE AND tables.schema = COALESCE(?, tables.schema) ORDER BY columns.pk`,
     [table, schema],
   );
 }
 
 const ROW_NUMBER = "_rowid_";
 
+/**
+ * A row's number is as good a key as any, where the table has one; a primary key of type INTEGER is that number.
+ *
+ * @see https://www.sqlite.org/lang_createtable.html#rowid
+ */
 function readKey({ rows }: ResultSet): TableKey {
-  const [first] = rows;
-  if (first === undefined) return { columns: [], numbered: undefined };
-  if (Number(first.unnumbered) === 0) return { columns: [ROW_NUMBER], numbered: ROW_NUMBER };
-  return { columns: rows.map(({ name }) => String(name)), numbered: undefined };
+  const key = rows.filter(({ place }) => Number(place) > 0);
+  const columns = key.map(({ name }) => String(name));
+  if (rows.length === 0 || Number(rows[0]?.unnumbered) === 1) return { columns, numbered: undefined };
+  const [first] = columns;
+  if (first !== undefined && key.length === 1 && key[0]?.type === "INTEGER")
+    return { columns, numbered: first };
+  return { columns: [ROW_NUMBER], numbered: ROW_NUMBER };
 }
 
 function inspectSql(ledger: string): string {

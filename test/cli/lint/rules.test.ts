@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { lint } from "../../../src/cli/lint/lint.js";
 import { RULES } from "../../../src/cli/lint/rules/index.js";
 import { FIXTURES, fixture, found, markedLines, PROJECT, ruleOf, seen } from "./fixtures.js";
 
@@ -7,20 +8,19 @@ it("has fixtures for every rule, and no others", () => {
 });
 
 describe.each(FIXTURES)("%s", (id) => {
-  const rule = ruleOf(id);
-
   it("finds what is marked, and nothing else", () => {
     const text = fixture(id, "unsafe");
     const marked = markedLines(text);
     expect(marked.length).toBeGreaterThan(1);
-    expect([...new Set(found(text, [rule]))]).toEqual(marked.map((line) => `${id}:${line}`));
+    expect([...new Set(found(text, [ruleOf(id)]))]).toEqual(marked.map((line) => `${id}:${line}`));
   });
 
   it("leaves alone what is safe", () => {
-    expect(found(fixture(id, "safe"), [rule])).toEqual([]);
+    expect(found(fixture(id, "safe"), [ruleOf(id)])).toEqual([]);
   });
 
   it("says what, why and what to do", () => {
+    const rule = ruleOf(id);
     expect(rule.title).not.toBe("");
     expect(rule.why).toMatch(/\.$/);
     expect(rule.fix).toMatch(/\.$/);
@@ -31,6 +31,14 @@ it("finds in shapes of public code what is wrong there, and nothing else", () =>
   const { text, expected } = seen();
   expect(expected.length).toBeGreaterThan(10);
   expect(found(text)).toEqual(expected);
+});
+
+it.each(["a.ts", "a.tsx", "a.mts", "a.cts", "a.js", "a.jsx", "a.mjs", "a.cjs"])("reads %s", (path) => {
+  const text = "await prisma.account.update({ where: { id }, data: { credits: { increment: 1 } } });";
+  const page = /\.(tsx|jsx|.?js)$/.test(path) ? `${text}\nexport const page = <div>one</div>;` : text;
+  const { findings, unparsed } = lint([...PROJECT, { path, text: page }]);
+  expect(unparsed).toEqual([]);
+  expect(findings.map(({ rule }) => rule)).toEqual(["increment-without-operation"]);
 });
 
 describe("the facts of a project", () => {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { type Bench, check, codeOf, same } from "./checks.js";
+import { check, codeOf, same } from "./assert.js";
+import type { Bench } from "./pg-bench.js";
 
 type Case = (bench: Bench) => Promise<void>;
 
@@ -15,7 +16,7 @@ const BOTH = ["executed", "replayed"];
 const ROW = { table: "counters", where: { id: 1 } } as const;
 
 /** Short, sharp cases, one per promise that a mutant breaks. */
-export const SHARP_CASES: Readonly<Record<string, Case>> = {
+export const PG_CASES: Readonly<Record<string, Case>> = {
   replay: async ({ ledger, key, number }) => {
     const [a, ref] = [ledger(), key()];
     const increment = { table: "counters", where: { id: 2 }, by: { value: 1 } };
