@@ -179,9 +179,9 @@ export const FULL: Pace = {
 
 export const QUICK: Pace = {
   warmUpMs: 1_200,
-  latency: { rounds: 8, roundMs: 800 },
-  network: { rounds: 8, roundMs: 800 },
-  throughput: { rounds: 6, blockMs: 130, limitMs: 9_000 },
+  latency: { rounds: 8, roundMs: 600 },
+  network: { rounds: 8, roundMs: 600 },
+  throughput: { rounds: 6, blockMs: 130, limitMs: 7_000 },
   cpu: { rounds: 5, blockMs: 80 },
   stored: 200,
 };
