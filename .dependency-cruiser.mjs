@@ -34,8 +34,19 @@ export default {
       comment:
         "An adapter joins one client to the core. What two adapters share belongs to the core or to a dialect.",
       severity: "error",
-      from: { path: "^src/adapters/([^/]+)/" },
+      from: { path: "^src/adapters/([^/]+)/", pathNot: "^src/adapters/typeorm/" },
       to: { path: "^src/", pathNot: ["^src/(core|dialects)/", "^src/adapters/$1/"] },
+    },
+    {
+      name: "typeorm-adapters",
+      comment:
+        "TypeORM's drivers are pg and mysql2, so its adapter stands on theirs, which have proven their transactions; no other adapter does.",
+      severity: "error",
+      from: { path: "^src/adapters/typeorm/" },
+      to: {
+        path: "^src/",
+        pathNot: ["^src/(core|dialects|migrations)/", "^src/adapters/(pg|mysql2|typeorm)/"],
+      },
     },
     ...["steps", "http", "inbox", "outbox"].map((folder) =>
       only(
@@ -104,7 +115,7 @@ export default {
       comment:
         "A package that is not among `dependencies` is not there when a user installs this one. Clients are described by structure; only an adapter of an ORM imports that one, since whoever imports the adapter has it.",
       severity: "error",
-      from: { path: "^src/", pathNot: "^src/adapters/prisma/" },
+      from: { path: "^src/", pathNot: "^src/adapters/(prisma|typeorm)/" },
       to: {
         dependencyTypes: ["npm-dev", "npm-peer", "npm-optional", "npm-no-pkg", "npm-unknown", "npm-bundled"],
       },
@@ -117,6 +128,28 @@ export default {
       to: {
         dependencyTypes: ["npm-dev", "npm-peer", "npm-optional", "npm-no-pkg", "npm-unknown", "npm-bundled"],
         pathNot: "node_modules/@prisma/client/",
+      },
+    },
+    {
+      name: "typeorm-imports",
+      comment:
+        "What imports the TypeORM adapter has TypeORM installed; only its Nest module may ask for Nest.",
+      severity: "error",
+      from: { path: "^src/adapters/typeorm/", pathNot: "^src/adapters/typeorm/nest/" },
+      to: {
+        dependencyTypes: ["npm-dev", "npm-peer", "npm-optional", "npm-no-pkg", "npm-unknown", "npm-bundled"],
+        pathNot: "node_modules/typeorm/",
+      },
+    },
+    {
+      name: "nest-imports",
+      comment:
+        "What imports the Nest module has Nest and its TypeORM module installed, and nothing else is asked for.",
+      severity: "error",
+      from: { path: "^src/adapters/typeorm/nest/" },
+      to: {
+        dependencyTypes: ["npm-dev", "npm-peer", "npm-optional", "npm-no-pkg", "npm-unknown", "npm-bundled"],
+        pathNot: "node_modules/(typeorm|@nestjs/common|@nestjs/typeorm)/",
       },
     },
     {

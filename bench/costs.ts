@@ -1,7 +1,15 @@
 import type { ProxyProcess } from "../test/proxy/spawn.js";
 import { CPU_PAIRS, type Pace } from "./plan.js";
 import { type Spread, shuffled, spread } from "./statistics.js";
-import { CALL_NAMES, type Call, type CallName, type Engine, operationsOf, type Subject } from "./subject.js";
+import {
+  type Call,
+  type CallName,
+  callNamed,
+  callNames,
+  type Engine,
+  operationsOf,
+  type Subject,
+} from "./subject.js";
 
 const COUNTED_CALLS = 20;
 
@@ -11,9 +19,9 @@ export async function countRoundTrips(
   proxy: ProxyProcess,
 ): Promise<ReadonlyMap<CallName, number>> {
   const counts = new Map<CallName, number>();
-  for (const name of CALL_NAMES) {
+  for (const name of callNames(subject)) {
     await proxy.resetCounters();
-    for (let call = 0; call < COUNTED_CALLS; call += 1) await subject.calls[name]();
+    for (let call = 0; call < COUNTED_CALLS; call += 1) await callNamed(subject, name)();
     counts.set(name, (await proxy.roundTrips()) / COUNTED_CALLS);
   }
   return counts;
@@ -32,7 +40,7 @@ export async function clientCpu(subject: Subject, { rounds, blockMs }: Pace["cpu
   const spent = new Map<CallName, number[]>();
   for (let round = 0; round < rounds; round += 1) {
     for (const name of shuffled([...new Set(CPU_PAIRS.flat())])) {
-      const microseconds = await cpuOf(subject.calls[name], blockMs);
+      const microseconds = await cpuOf(callNamed(subject, name), blockMs);
       spent.set(name, [...(spent.get(name) ?? []), microseconds]);
     }
   }
@@ -63,6 +71,8 @@ async function cpuOf(call: Call, blockMs: number): Promise<number> {
 export interface StorageCost {
   readonly name: CallName;
   readonly logBytes: number;
+  readonly binlogBytes?: number;
+  readonly rowsWritten?: number;
   /** Absent where the call keeps no ledger, or adds nothing to it. */
   readonly ledgerBytes?: number;
 }
@@ -90,17 +100,44 @@ export async function storageCosts(
 ): Promise<StorageCost[]> {
   const costs: StorageCost[] = [];
   await engine.checkpoint();
-  await repeat(subject.calls["bare-update"], STORAGE_ACCOUNTS);
-  for (const name of STORED) {
+  await repeat(callNamed(subject, "bare-update"), STORAGE_ACCOUNTS);
+  const names = new Set(callNames(subject));
+  for (const name of STORED.filter((each) => names.has(each))) {
     const ledger = name === "hand-written" ? "hand-written" : "opledger";
-    const bytesBefore = await engine.ledgerBytes(ledger);
-    const logBefore = await engine.logBytes();
-    await repeat(subject.calls[name], operations / operationsOf(name));
-    const logBytes = ((await engine.logBytes()) - logBefore) / operations;
-    const ledgerBytes = ((await engine.ledgerBytes(ledger)) - bytesBefore) / operations;
-    costs.push({ name, logBytes, ...(!KEEPS_NOTHING.has(name) && { ledgerBytes }) });
+    const counters = {
+      logBytes: () => engine.logBytes(),
+      ...(engine.binlogBytes !== undefined && { binlogBytes: engine.binlogBytes }),
+      ...(engine.rowsWritten !== undefined && { rowsWritten: engine.rowsWritten }),
+      ...(!KEEPS_NOTHING.has(name) && { ledgerBytes: () => engine.ledgerBytes(ledger) }),
+    };
+    const body = (): Promise<void> => repeat(callNamed(subject, name), operations / operationsOf(name));
+    const grown = await growth(counters, body, operations);
+    costs.push({ name, ...grown });
   }
   return costs;
+}
+
+/** By how much each counter grows per operation while `body` runs. */
+async function growth<K extends string>(
+  counters: Readonly<Partial<Record<K, () => Promise<number>>>>,
+  body: () => Promise<void>,
+  operations: number,
+): Promise<Record<K, number>> {
+  const readings = async (): Promise<[string, number][]> => {
+    const all: [string, number][] = [];
+    // One after the other and in the same order, so that none sees what reading another writes.
+    for (const [name, read] of Object.entries<(() => Promise<number>) | undefined>(counters)) {
+      if (read !== undefined) all.push([name, await read()]);
+    }
+    return all;
+  };
+  const before = new Map(await readings());
+  await body();
+  const grown = (await readings()).map(([name, value]) => [
+    name,
+    (value - (before.get(name) ?? 0)) / operations,
+  ]);
+  return Object.fromEntries(grown) as Record<K, number>;
 }
 
 async function repeat(call: Call, times: number): Promise<void> {

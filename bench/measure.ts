@@ -1,14 +1,19 @@
-import { AGAIN, type Contestant, type PlannedRow } from "./plan.js";
+import { AGAIN, type Contestant, type Pace, type PlannedRow } from "./plan.js";
 import { median, type Spread, shuffled, spread } from "./statistics.js";
-import { CALL_NAMES, type Call, operationsOf, type Subject } from "./subject.js";
+import { type Call, callNamed, callNames, operationsOf, type Subject } from "./subject.js";
 
 /** One number per contestant, of one round: a latency in milliseconds, or calls per second. */
 export type Round = ReadonlyMap<Contestant, number>;
 
-const CONTESTANTS: readonly Contestant[] = [AGAIN, ...CALL_NAMES];
+/** Fewer say nothing about the spread. */
+const ROUNDS_MIN = 3;
 
-function callOf({ calls }: Subject, contestant: Contestant): Call {
-  return calls[contestant === AGAIN ? "bare-update" : contestant];
+function contestantsOf(subject: Subject): readonly Contestant[] {
+  return [AGAIN, ...callNames(subject)];
+}
+
+function callOf(subject: Subject, contestant: Contestant): Call {
+  return callNamed(subject, contestant === AGAIN ? "bare-update" : contestant);
 }
 
 /**
@@ -19,12 +24,13 @@ export async function latencies(
   subject: Subject,
   { rounds, roundMs }: { readonly rounds: number; readonly roundMs: number },
 ): Promise<Round[]> {
+  const contestants = contestantsOf(subject);
   const found: Round[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    const times = new Map<Contestant, number[]>(CONTESTANTS.map((each) => [each, []]));
+    const times = new Map<Contestant, number[]>(contestants.map((each) => [each, []]));
     const endsAt = performance.now() + roundMs;
     do {
-      for (const each of shuffled(CONTESTANTS)) {
+      for (const each of shuffled(contestants)) {
         const call = callOf(subject, each);
         const startedAt = performance.now();
         await call();
@@ -40,12 +46,14 @@ export async function latencies(
 export async function throughputs(
   subject: Subject,
   callers: number,
-  { rounds, blockMs }: { readonly rounds: number; readonly blockMs: number },
+  { rounds, blockMs, limitMs }: Pace["throughput"],
 ): Promise<Round[]> {
   const found: Round[] = [];
+  const endsAt = performance.now() + limitMs;
   for (let round = 0; round < rounds; round += 1) {
+    if (round >= ROUNDS_MIN && performance.now() > endsAt) break;
     const rates = new Map<Contestant, number>();
-    for (const each of shuffled(CONTESTANTS)) {
+    for (const each of shuffled(contestantsOf(subject))) {
       rates.set(each, await rate(callOf(subject, each), callers, blockMs));
     }
     found.push(rates);
@@ -68,8 +76,8 @@ async function rate(call: Call, callers: number, blockMs: number): Promise<numbe
 
 /** Enough calls of everything for the client to be compiled, the statements prepared and their plans settled. */
 export async function warmUp(subject: Subject, callers: number, ms: number): Promise<void> {
-  const shareMs = ms / CALL_NAMES.length;
-  for (const name of CALL_NAMES) await rate(subject.calls[name], callers, shareMs);
+  const names = callNames(subject);
+  for (const name of names) await rate(callNamed(subject, name), callers, ms / names.length);
 }
 
 /** The row's ratio in each round, and what the rounds together say. */

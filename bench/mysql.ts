@@ -6,7 +6,7 @@ import { subjectOf } from "./calls.js";
 import { mysql2Driver } from "./mysql2.js";
 import type { Engine } from "./subject.js";
 
-const ACCOUNTS = 100_000;
+const ACCOUNTS = 30_000;
 
 const TABLES = [
   "CREATE TABLE accounts (id int PRIMARY KEY, balance bigint NOT NULL, status varchar(20) NOT NULL, version int NOT NULL)",
@@ -31,6 +31,7 @@ export async function startMysqlEngine(name: "mysql" | "mariadb"): Promise<Engin
     for (const sql of upStatements) await admin.query(sql);
   const url = new URL(server.url);
   url.pathname = `/${database}`;
+  const logsStatements = (await variable(admin, "log_bin")) === "ON";
   const number = async (sql: string): Promise<number> => {
     const [rows] = await admin.query<mysql.RowDataPacket[]>(sql);
     return Number(rows[0]?.value ?? rows[0]?.Value);
@@ -55,6 +56,8 @@ export async function startMysqlEngine(name: "mysql" | "mariadb"): Promise<Engin
       await admin.query("FLUSH TABLES");
     },
     logBytes: () => number("SHOW GLOBAL STATUS LIKE 'Innodb_os_log_written'"),
+    ...(logsStatements && { binlogBytes: () => binlogBytes(admin) }),
+    rowsWritten: () => rowsWritten(admin),
     async ledgerBytes(ledger) {
       await admin.query(`ANALYZE TABLE ${LEDGERS[ledger]}`);
       return number(
@@ -75,6 +78,24 @@ async function reset(admin: mysql.Connection): Promise<void> {
   for (let from = 0; from < rows.length; from += 10_000) {
     await admin.query("INSERT INTO accounts VALUES ?", [rows.slice(from, from + 10_000)]);
   }
+}
+
+async function variable(admin: mysql.Connection, name: string): Promise<unknown> {
+  const [rows] = await admin.query<mysql.RowDataPacket[]>("SHOW GLOBAL VARIABLES LIKE ?", [name]);
+  return rows[0]?.Value;
+}
+
+async function binlogBytes(admin: mysql.Connection): Promise<number> {
+  const [files] = await admin.query<mysql.RowDataPacket[]>("SHOW BINARY LOGS");
+  return files.reduce((sum, { File_size }) => sum + Number(File_size), 0);
+}
+
+/** By everybody, which is the benchmark alone on a server of its own. */
+async function rowsWritten(admin: mysql.Connection): Promise<number> {
+  const [rows] = await admin.query<mysql.RowDataPacket[]>(
+    "SHOW GLOBAL STATUS WHERE Variable_name IN ('Innodb_rows_inserted', 'Innodb_rows_updated', 'Innodb_rows_deleted')",
+  );
+  return rows.reduce((sum, { Value }) => sum + Number(Value), 0);
 }
 
 async function durability(admin: mysql.Connection): Promise<string> {

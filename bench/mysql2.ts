@@ -12,7 +12,7 @@ const SQL = {
   complete: "UPDATE hand_ledger SET result = ? WHERE `key` = ?",
 } as const;
 
-export function mysql2Driver(uri: string, connectionLimit: number): Driver<MysqlTransaction> {
+export function mysql2Driver(uri: string, connectionLimit: number): Driver {
   const pool = mysql.createPool({ uri, connectionLimit });
   const ledger = createLedger(pool);
   return {

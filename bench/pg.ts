@@ -18,7 +18,7 @@ function query(name: keyof typeof SQL, values: readonly unknown[]): pg.QueryConf
   return { name: `bench_${name}`, text: SQL[name], values: [...values] };
 }
 
-export function pgDriver(connectionString: string, connections: number): Driver<PgTransaction> {
+export function pgDriver(connectionString: string, connections: number): Driver {
   const pool = new pg.Pool({ connectionString, max: connections, idleTimeoutMillis: 0 });
   const ledger = createLedger(pool);
   return {

@@ -3,8 +3,7 @@ import { ledgerMigrations } from "opledger/migrations";
 import pg from "pg";
 import { provide } from "../test/servers/provide.js";
 import { subjectOf } from "./calls.js";
-import { pgDriver } from "./pg.js";
-import type { Engine } from "./subject.js";
+import type { Driver, Engine } from "./subject.js";
 
 const ACCOUNTS = 100_000;
 const LEDGER_ROWS = 50_000;
@@ -37,8 +36,11 @@ INSERT INTO opledger_operations (id, scope, operation, key, fingerprint, state, 
 const DURABILITY = ["fsync", "synchronous_commit", "full_page_writes", "wal_level"];
 const LEDGERS = { opledger: "opledger_operations", "hand-written": "hand_ledger" } as const;
 
-/** A durable PostgreSQL, private unless TEST_POSTGRES_URL names one, with a database of its own, through pg. */
-export async function startPostgresEngine(): Promise<Engine> {
+/** A durable PostgreSQL, private unless TEST_POSTGRES_URL names one, with a database of its own. */
+export async function startPostgresEngine(
+  client: string,
+  driver: (url: string, connections: number) => Driver,
+): Promise<Engine> {
   const provided = await provide("postgres", { durable: true, settings: { wal_level: "replica" } });
   if (provided.status === "skipped") throw new Error(`${provided.reason} To add it: ${provided.howToAdd}`);
   const { server } = provided;
@@ -52,7 +54,7 @@ export async function startPostgresEngine(): Promise<Engine> {
   for (const { up } of ledgerMigrations("postgres")) await admin.query(up);
   return {
     name: "postgres",
-    client: "pg",
+    client,
     version: server.version,
     durability: await durability(admin),
     host: server.host,
@@ -63,7 +65,7 @@ export async function startPostgresEngine(): Promise<Engine> {
       await admin.query("VACUUM ANALYZE");
       const reached = new URL(url);
       if (through !== undefined) reached.host = `${through.host}:${through.port}`;
-      const subject = subjectOf(pgDriver(reached.href, connections), accounts);
+      const subject = subjectOf(driver(reached.href, connections), accounts);
       await subject.prepare();
       return subject;
     },

@@ -1,7 +1,7 @@
-import type { Ledger, OperationRef } from "opledger";
+import type { IncrementArgs, InsertArgs, OperationRef, Outcome, UpdateArgs } from "opledger";
 
 /** Everything that is measured. The issue's names, and further ones that serve as baselines. */
-export const CALL_NAMES = [
+const CALL_NAMES = [
   "bare-update",
   "bare-insert",
   "bare-update-versioned",
@@ -34,9 +34,24 @@ export interface BareValues {
   readonly select: readonly [account: number];
 }
 
+type Operated = Promise<Pick<Outcome<unknown>, "status">>;
+
+/** What is measured of a ledger, whatever its own surface looks like. */
+export interface MeasuredLedger {
+  operation(ref: OperationRef): {
+    insert(args: InsertArgs): Operated;
+    update(args: UpdateArgs): Operated;
+    increment(args: IncrementArgs): Operated;
+  };
+  /** Absent where the client has no batches. */
+  incrementMany?(
+    increments: readonly (OperationRef & IncrementArgs)[],
+  ): Promise<readonly { readonly status: string }[]>;
+}
+
 /** One client of one engine: all that a further one has to bring to be measured. */
-export interface Driver<Tx> {
-  readonly ledger: Ledger<Tx>;
+export interface Driver {
+  readonly ledger: MeasuredLedger;
   /** Runs one prepared statement in a transaction of its own; returns how many rows it changed or found. */
   bare<K extends keyof BareValues>(kind: K, values: BareValues[K]): Promise<number>;
   /** BEGIN, INSERT into a ledger, UPDATE, UPDATE of the ledger with the result, COMMIT. */
@@ -48,10 +63,21 @@ export interface Driver<Tx> {
 
 /** A driver turned into calls, ready to be measured. */
 export interface Subject {
-  readonly calls: Readonly<Record<CallName, Call>>;
+  /** Without those that the client does not have. */
+  readonly calls: Readonly<Partial<Record<CallName, Call>>>;
   /** Makes the operations that the replays repeat. */
   prepare(): Promise<void>;
   close(): Promise<void>;
+}
+
+export function callNames({ calls }: Subject): readonly CallName[] {
+  return CALL_NAMES.filter((name) => calls[name] !== undefined);
+}
+
+export function callNamed({ calls }: Subject, name: CallName): Call {
+  const call = calls[name];
+  if (call === undefined) throw new Error(`this client has no ${name}`);
+  return call;
 }
 
 export interface OpenOptions {
@@ -82,6 +108,10 @@ export interface Engine {
   checkpoint(): Promise<void>;
   /** Bytes of redo log written since the server exists. */
   logBytes(): Promise<number>;
+  /** Bytes of binary log written since; absent where there is none. */
+  readonly binlogBytes?: () => Promise<number>;
+  /** Rows inserted, updated and deleted since; absent where the server does not count them at once. */
+  readonly rowsWritten?: () => Promise<number>;
   /** Bytes of a ledger's table and indexes. */
   ledgerBytes(ledger: "opledger" | "hand-written"): Promise<number>;
   close(): Promise<void>;

@@ -1,4 +1,5 @@
 export type { BatchOutcome } from "./core/batch.js";
+export type { OperationStats } from "./core/dialect.js";
 export * from "./core/errors.js";
 export type { EventListener, LedgerEvent } from "./core/events.js";
 export type { IsolationLevel, Row } from "./core/executor.js";
@@ -7,7 +8,7 @@ export type { BoundOperation, InspectedOperation, Ledger } from "./core/ledger.j
 export type { OnceOptions } from "./core/once.js";
 export { newKey, type OperationRef } from "./core/operation.js";
 export type { Effect, Outcome, Refused, WriteOutcome } from "./core/outcome.js";
-export type { SweepOptions, SweepProgress } from "./core/retention.js";
+export type { EraseOptions, EraseProgress, SweepOptions, SweepProgress } from "./core/retention.js";
 export type { Backoff } from "./core/retry.js";
 export { ExactDecimal } from "./core/tagged.js";
 export type { DeleteArgs, IncrementArgs, InsertArgs, UpdateArgs, UpsertArgs } from "./core/writes.js";

@@ -1,7 +1,7 @@
-import pg from "pg";
-import type { Answers } from "./deliver.js";
+import type { Answers, Place } from "./deliver.js";
 import { DELIVERIES, type Plan } from "./deliveries.js";
-import { MERCHANT, type ServiceName } from "./payments.js";
+import { ENGINES } from "./engines.js";
+import { MERCHANT } from "./service.js";
 
 /** What one service made of the deliveries. Counts and money are read from the database, replays from the answers. */
 export interface Figures {
@@ -33,35 +33,26 @@ interface Books {
   readonly ledgerRows: number | undefined;
 }
 
-async function readBooks(name: ServiceName, url: string): Promise<Books> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    const accounts = await client.query<{ id: string; cents: string }>(
-      "SELECT id, balance_cents AS cents FROM accounts",
-    );
-    const charges = await client.query<{ id: string; rows: number }>(
-      "SELECT charge_id AS id, count(*)::int AS rows FROM charges GROUP BY charge_id",
-    );
-    const ledger =
-      name === "opledger"
-        ? await client.query<{ rows: number }>(
-            "SELECT count(*)::int AS rows FROM opledger_operations WHERE operation = 'charge'",
-          )
-        : undefined;
-    return {
-      balances: new Map(accounts.rows.map(({ id, cents }) => [id, BigInt(cents)])),
-      chargeRows: new Map(charges.rows.map(({ id, rows }) => [id, rows])),
-      ledgerRows: ledger?.rows[0]?.rows,
-    };
-  } finally {
-    await client.end();
-  }
+async function readBooks({ engine, name, url }: Place): Promise<Books> {
+  const { run } = ENGINES[engine];
+  const accounts = await run<{ id: string; cents: string | number }>(url, [
+    "SELECT id, balance_cents AS cents FROM accounts",
+  ]);
+  const charges = await run<{ id: string; times: string | number }>(url, [
+    "SELECT charge_id AS id, count(*) AS times FROM charges GROUP BY charge_id",
+  ]);
+  const completed = "SELECT count(*) AS times FROM opledger_operations WHERE operation = 'charge'";
+  const ledger = name === "opledger" ? await run<{ times: string | number }>(url, [completed]) : [];
+  return {
+    balances: new Map(accounts.map(({ id, cents }) => [id, BigInt(cents)])),
+    chargeRows: new Map(charges.map(({ id, times }) => [id, Number(times)])),
+    ledgerRows: ledger[0] === undefined ? undefined : Number(ledger[0].times),
+  };
 }
 
 /** Compares what is in the database with what should be, and both with what the clients were told. */
-export async function audit(plan: Plan, name: ServiceName, url: string, answers: Answers): Promise<Figures> {
-  const books = await readBooks(name, url);
+export async function audit(plan: Plan, place: Place, answers: Answers): Promise<Figures> {
+  const books = await readBooks(place);
   const told = [...answers.byCharge.values()].flat();
   const executed = sum(books.chargeRows.values());
   const replayed = told.filter(({ status }) => status === "replayed").length;

@@ -1,7 +1,14 @@
-import pg from "pg";
 import type { Plan, Step } from "./deliveries.js";
-import { type Answer, SERVICES, type Service, type ServiceName } from "./payments.js";
+import { ENGINES, type EngineName } from "./engines.js";
+import type { Answer, Service, ServiceName } from "./service.js";
 import { Workers } from "./workers.js";
+
+/** A service, and the database that it works on. */
+export interface Place {
+  readonly engine: EngineName;
+  readonly name: ServiceName;
+  readonly url: string;
+}
 
 /** What the clients saw. */
 export interface Answers {
@@ -17,26 +24,24 @@ const CONNECTIONS_EACH = 5;
 /** Steps under way at a time. */
 const LANES = 8;
 
-/** Delivers the plan to the named service, step by step. */
+/** Delivers the plan to the service, step by step. */
 export async function deliver(
   plan: Plan,
-  name: ServiceName,
-  url: string,
+  place: Place,
   progress: (delivered: number) => void,
 ): Promise<Answers> {
   const startedAt = performance.now();
-  const pools = Array.from(
-    { length: INSTANCES },
-    () => new pg.Pool({ connectionString: url, max: CONNECTIONS_EACH }),
+  const { engine, name, url } = place;
+  const instances = Array.from({ length: INSTANCES }, () =>
+    ENGINES[engine].open(name, url, { connections: CONNECTIONS_EACH }),
   );
   const workers = new Workers(plan.mix.killed);
-  const instances = pools.map((pool) => SERVICES[name](pool));
   const byCharge = new Map<string, Answer[]>(plan.charges.map(({ id }) => [id, []]));
   let delivered = 0;
 
   const take = async (step: Step): Promise<void> => {
     if (step.type === "death") {
-      await workers.killAt({ service: name, url, delivery: step.charge, at: step.at });
+      await workers.killAt({ ...place, delivery: step.charge, at: step.at });
     } else {
       byCharge.get(step.charge.id)?.push(...(await burst(instances, delivered, step)));
     }
@@ -49,7 +54,7 @@ export async function deliver(
     return { byCharge, killed: await workers.killed(), durationMs: performance.now() - startedAt };
   } finally {
     await workers.stop();
-    await Promise.all(pools.map((pool) => pool.end()));
+    await Promise.all(instances.map((instance) => instance.close()));
   }
 }
 

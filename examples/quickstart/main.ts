@@ -1,22 +1,22 @@
 import { parseArgs } from "node:util";
-import { ledgerMigrations } from "opledger/migrations";
-import pg from "pg";
-import { startPostgres } from "../../test/servers/postgres.js";
 import { ServerUnavailableError } from "../../test/servers/types.js";
 import { audit, type Figures } from "./audit.js";
 import { deliver } from "./deliver.js";
 import { type Plan, planDeliveries } from "./deliveries.js";
-import { MERCHANT, SCHEMA, type ServiceName } from "./payments.js";
+import { ENGINES, type EngineName } from "./engines.js";
 import { conclude, delivered, introduce, ProgressLine, printJson, printTable } from "./report.js";
+import { MERCHANT, type ServiceName } from "./service.js";
 
-const USAGE = `npm run quickstart -- [--seed <n>] [--json]
+const USAGE = `npm run quickstart -- [--engine <name>] [--seed <n>] [--json]
 
-  --seed <n>   other deliveries: a whole number from 0 to 4294967295, 1 unless given
+  --engine     postgres, mariadb or mysql; postgres unless given
+  --seed       other deliveries: a whole number from 0 to 4294967295, 1 unless given
   --json       the figures as JSON, and nothing else
 `;
 const SEED_MAX = 2 ** 32 - 1;
 
 interface Options {
+  readonly engine: EngineName;
   readonly seed: number;
   readonly json: boolean;
 }
@@ -24,6 +24,7 @@ interface Options {
 function readOptions(): Options | "help" {
   const { values } = parseArgs({
     options: {
+      engine: { type: "string", default: "postgres" },
       seed: { type: "string", default: "1" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false, short: "h" },
@@ -34,50 +35,54 @@ function readOptions(): Options | "help" {
   if (!/^\d+$/.test(values.seed) || seed > SEED_MAX) {
     throw new TypeError(`--seed must be a whole number from 0 to ${SEED_MAX}`);
   }
-  return { seed, json: values.json };
+  const names = Object.keys(ENGINES) as EngineName[];
+  const engine = names.find((name) => name === values.engine);
+  if (engine === undefined) throw new TypeError(`--engine must be one of ${names.join(", ")}`);
+  return { engine, seed, json: values.json };
 }
 
-async function execute(url: string, statements: readonly string[]): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    for (const statement of statements) await client.query(statement);
-  } finally {
-    await client.end();
-  }
+/** One run of the story. */
+interface Story {
+  readonly engine: EngineName;
+  readonly server: string;
+  readonly plan: Plan;
+  readonly quiet: boolean;
 }
 
 /** A database of its own for each service, with its tables and accounts, and for opledger the ledger's table. */
-async function createDatabase(server: string, name: ServiceName, plan: Plan): Promise<string> {
-  await execute(server, [`CREATE DATABASE ${name}`]);
+async function createDatabase({ engine, server, plan }: Story, name: ServiceName): Promise<string> {
+  const { run, schema, ledger } = ENGINES[engine];
+  await run(server, [`CREATE DATABASE ${name}`]);
   const url = new URL(server);
   url.pathname = `/${name}`;
   const accounts = [MERCHANT, ...plan.customers].map((id) => `('${id}')`).join(", ");
-  const ledger = name === "opledger" ? ledgerMigrations("postgres").map(({ up }) => up) : [];
-  await execute(url.href, [SCHEMA, `INSERT INTO accounts (id) VALUES ${accounts}`, ...ledger]);
+  const rows = `INSERT INTO accounts (id) VALUES ${accounts}`;
+  await run(url.href, [...schema, rows, ...(name === "opledger" ? ledger : [])]);
   return url.href;
 }
 
-async function run(server: string, name: ServiceName, plan: Plan, quiet: boolean): Promise<Figures> {
-  const url = await createDatabase(server, name, plan);
+async function tell(story: Story, name: ServiceName): Promise<Figures> {
+  const { engine, plan, quiet } = story;
+  const url = await createDatabase(story, name);
   const line = quiet ? undefined : new ProgressLine(name);
-  const answers = await deliver(plan, name, url, (done) => line?.update(done));
-  const figures = await audit(plan, name, url, answers);
+  const answers = await deliver(plan, { engine, name, url }, (done) => line?.update(done));
+  const figures = await audit(plan, { engine, name, url }, answers);
   line?.done(delivered(figures));
   return figures;
 }
 
-async function main({ seed, json }: Options): Promise<number> {
+async function main({ engine, seed, json }: Options): Promise<number> {
   const plan = planDeliveries(seed);
   if (!json) introduce(plan, seed);
-  const line = json ? undefined : new ProgressLine("PostgreSQL");
-  const server = await startPostgres({ version: 18 });
+  const line = json ? undefined : new ProgressLine(ENGINES[engine].title);
+  const server = await ENGINES[engine].start();
   try {
     line?.done(`${server.version}, private to this run`);
-    const naive = await run(server.url, "naive", plan, json);
-    const opledger = await run(server.url, "opledger", plan, json);
+    const story = { engine, server: server.url, plan, quiet: json };
+    const naive = await tell(story, "naive");
+    const opledger = await tell(story, "opledger");
     if (json) {
-      printJson(seed, naive, opledger);
+      printJson({ engine, seed }, naive, opledger);
     } else {
       printTable(naive, opledger);
       conclude(naive, opledger);

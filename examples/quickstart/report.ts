@@ -115,8 +115,8 @@ function ofNaive({ movedCents, expectedCents, chargedAgain }: Figures): string {
   return `The naive handler repeated ${count(chargedAgain)} of them: ${money(off)} too much.`;
 }
 
-export function printJson(seed: number, naive: Figures, opledger: Figures): void {
+export function printJson(of: { engine: string; seed: number }, naive: Figures, opledger: Figures): void {
   const plain = (_key: string, value: unknown): unknown =>
     typeof value === "bigint" ? String(value) : value;
-  console.log(JSON.stringify({ seed, naive, opledger }, plain, 2));
+  console.log(JSON.stringify({ ...of, naive, opledger }, plain, 2));
 }

@@ -122,3 +122,6 @@ BEGIN
 END//
 
 DELIMITER ;
+
+-- Tells opledger which steps this ledger has had, however they were run. It comes last: a ledger without it is unfinished.
+ALTER TABLE `opledger_operations` COMMENT = 'opledger ledger, version 1';

@@ -35,3 +35,6 @@ CREATE CONSTRAINT TRIGGER "opledger_operations_finished"
   AFTER INSERT OR UPDATE ON "public"."opledger_operations"
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state = 0)
   EXECUTE FUNCTION "public"."opledger_operations_finished"();
+
+-- Tells opledger which steps this ledger has had, however they were run.
+COMMENT ON TABLE "public"."opledger_operations" IS 'opledger ledger, version 1';

@@ -1,1 +1,2 @@
+DROP VIEW `opledger_operations_version`;
 DROP TABLE `opledger_operations`;

@@ -13,3 +13,6 @@ CREATE TABLE `opledger_operations` (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX `opledger_operations_expires_at_idx` ON `opledger_operations` (`expires_at`);
+
+-- Tells opledger which steps this ledger has had, however they were run.
+CREATE VIEW `opledger_operations_version` AS SELECT 1 AS version;

@@ -46,6 +46,19 @@ export function time(value: Date): string {
     .replace(/\.\d+Z$/, "Z");
 }
 
+const SPANS = [
+  [86_400_000, "d"],
+  [3_600_000, "h"],
+  [60_000, "min"],
+  [1_000, "s"],
+] as const;
+
+/** A span in its largest unit, e.g. `3 d`. */
+export function span(ms: number): string {
+  for (const [size, unit] of SPANS) if (ms >= size) return `${Math.floor(ms / size)} ${unit}`;
+  return `${Math.max(0, Math.round(ms))} ms`;
+}
+
 export function rate(done: number, durationMs: number): string {
   return `${Math.round((done * 1_000) / Math.max(1, durationMs)).toLocaleString("en-US")}/s`;
 }

@@ -1,23 +1,18 @@
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { LedgerSchemaError, OpledgerError } from "../core/errors.js";
 import type { CliCommand, Report } from "./command.js";
 import { COMMANDS } from "./commands/index.js";
 import { CliError, EXIT, EXIT_MEANING, type ExitCode } from "./exit.js";
 import type { Io } from "./io.js";
+import { packageVersion } from "./version.js";
 
 /** Where there is no terminal to fill. */
 const HELP_WIDTH = 80;
 
 const GROUPS: Readonly<Record<string, string>> = {
   migration: "write migrations for the ledger and for your own tables",
+  add: "write a migration that makes a table of your own safe to write to repeatedly",
 };
-
-/** The version of the installed package. */
-function packageVersion(): string {
-  const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
-  return String(manifest.version);
-}
 
 /** The whole command line, ready to parse. */
 export function buildProgram(io: Io, done: (report: Report, json: boolean) => void): Command {
@@ -36,7 +31,12 @@ function parentOf(program: Command, { path }: CliCommand): Command {
   let parent = program;
   for (const name of path.split(" ").slice(0, -1)) {
     const known = parent.commands.find((command) => command.name() === name);
-    parent = known ?? parent.command(name).description(GROUPS[name] ?? name);
+    parent =
+      known ??
+      parent
+        .command(name)
+        .helpCommand(false)
+        .description(GROUPS[name] ?? name);
   }
   return parent;
 }

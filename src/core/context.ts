@@ -5,6 +5,7 @@ import {
   type OperationSummary,
   OpledgerError,
   OutcomeUnknownError,
+  StoredResultErasedError,
 } from "./errors.js";
 import { type EventListener, emit, type LedgerEvent } from "./events.js";
 import type { Database, Failure, FailureKind } from "./executor.js";
@@ -45,6 +46,8 @@ export class WorkFailure extends Error {
 export class Call<Tx> {
   readonly #startedAt = performance.now();
   attempts = 0;
+  /** Whether an earlier attempt was refused because a concurrent run had recorded the operation: its row stands. */
+  raced = false;
   #unknown = false;
 
   constructor(
@@ -76,13 +79,22 @@ export class Call<Tx> {
           this.#unknown = true;
           this.emit("unknown");
         }
-        if (failure.kind === "duplicate" && failure.ledger !== true) otherDuplicates += 1;
+        if (failure.kind === "duplicate") {
+          if (failure.ledger === true) this.#lostRace();
+          else otherDuplicates += 1;
+        }
         if (otherDuplicates > 1 || !this.#worthRetrying(failure)) throw this.#translate(failure, error);
         const delayMs = AT_ONCE.has(failure.kind) ? 0 : fullJitterMs(this.attempts, backoff);
         this.#retried(delayMs, failure.kind);
         if (delayMs > 0) await pause(delayMs);
       }
     }
+  }
+
+  /** What stands now did not when this call looked for it. */
+  #lostRace(): void {
+    this.raced = true;
+    this.emit("waited");
   }
 
   /** Whether a plain read is likely to be enough. */
@@ -105,6 +117,15 @@ export class Call<Tx> {
     return new FingerprintMismatchError(
       `Operation ${this.label} was used before with another payload. Nothing ran. ` +
         `Use a new key for a new intent, or send the first payload again.${hint}`,
+      { operation: this.summary },
+    );
+  }
+
+  /** The effect stands, so running again would double it; what it answered is gone. */
+  erased(): StoredResultErasedError {
+    return new StoredResultErasedError(
+      `Operation ${this.label} was executed before, and its stored result was erased since. Nothing ran again. ` +
+        "Read its effect from your own tables; use a new key for a new intent.",
       { operation: this.summary },
     );
   }

@@ -1,7 +1,7 @@
 import type { ResultSet, Row, Statement, WriteScript } from "./executor.js";
 import type { Operation } from "./operation.js";
 import type { Effect } from "./outcome.js";
-import type { Write } from "./writes.js";
+import type { Entries, Write } from "./writes.js";
 
 /** What a dialect needs to know of an operation to write its ledger row. */
 export interface ClaimedOperation extends Operation {
@@ -30,6 +30,8 @@ export type Claim =
   | { readonly status: "claimed"; readonly token: string }
   | { readonly status: "completed" | "failed"; readonly result: Uint8Array }
   | { readonly status: "mismatch" }
+  /** It was executed, and what it stored was erased since. */
+  | { readonly status: "erased" }
   /** The row is past its retention; forget it and claim again. */
   | { readonly status: "expired" }
   /** A concurrent transaction decided since this statement's snapshot was taken; claim again. */
@@ -41,7 +43,7 @@ export type Claim =
 export type WriteAnswer =
   | { readonly status: "executed" | "replayed"; readonly effect: Effect; readonly row: Row }
   | { readonly status: "version-conflict"; readonly actual: number | bigint | null }
-  | { readonly status: "mismatch" | "not-found" | "expired" | "recheck" }
+  | { readonly status: "mismatch" | "erased" | "not-found" | "expired" | "recheck" }
   /** A statement that was the call's first wrote nothing and found nothing; ask by one that can say why. */
   | { readonly status: "open" };
 
@@ -58,6 +60,23 @@ export interface LedgerRecord {
   readonly expired: boolean;
 }
 
+/** What the ledger holds of one operation's name. */
+export interface OperationStats {
+  readonly operation: string;
+  readonly completed: number;
+  /** Failures that `storeError` made final. */
+  readonly failed: number;
+  /** Claims that were committed without a result: their key is blocked until somebody looks. */
+  readonly unfinished: number;
+  /** Rows past their retention that no sweep has removed yet. */
+  readonly expired: number;
+  /** Rows whose retention ends within a day. */
+  readonly expiring: number;
+  readonly oldest: Date;
+  /** Bytes of the stored results. */
+  readonly resultBytes: number;
+}
+
 export interface BatchEntry {
   readonly operation: ClaimedOperation;
   readonly write: Write;
@@ -66,7 +85,17 @@ export interface BatchEntry {
 /** Turns what the core wants into one engine's SQL, and reads the answers. Pure: it runs nothing. */
 export type Dialect = OneStatementDialect | ScriptDialect;
 
-interface CommonDialect {
+/** Statements about many operations at once. */
+export interface MaintenanceDialect {
+  /** Counts, one row per operation's name. */
+  stats(): Statement;
+  /** Up to `limit` rows of a scope that hold a result, in the order of their ids, each `id` after `after`. */
+  resultsOf(scope: string, after: string, limit: number): Statement;
+  /** Removes the results of rows found by `resultsOf`, and keeps the rows. */
+  erase(ids: readonly string[]): Statement;
+}
+
+interface CommonDialect extends MaintenanceDialect {
   /** The command that brings the ledger's schema up to date; part of `LedgerSchemaError`'s message. */
   readonly migrateCommand: string;
 
@@ -83,6 +112,8 @@ interface CommonDialect {
   readonly markWork: Statement;
   readonly undoWork: Statement;
 
+  /** Locks the row that equals these columns; absent where a writer has the whole database to itself. */
+  readonly lock?: ((table: readonly string[], where: Entries) => Statement) | undefined;
   /** Removes the operation's row if it is past its retention. */
   forget(operation: Operation, options: WaitOptions): Statement;
   /** Removes up to `limit` rows past their retention, skipping locked ones. */
@@ -115,6 +146,8 @@ export interface ScriptOptions {
   readonly key: TableKey | undefined;
   /** Read what is committed now, by locking: an older snapshot may be in force. */
   readonly locking: boolean;
+  /** The operation's own row is known to stand, so that it, too, is read by locking. */
+  readonly raced: boolean;
 }
 
 /** An engine that needs a transaction of several statements to claim, write and record. */
@@ -148,6 +181,20 @@ export type IncrementWrite = Extract<Write, { readonly verb: "increment" }>;
 export interface LedgerRow {
   readonly operation: ClaimedOperation;
   readonly result: Buffer;
+}
+
+/** Reads the counts of `stats`, which come as text or as numbers. */
+export function readStats({ rows }: ResultSet): readonly OperationStats[] {
+  return rows.map((row) => ({
+    operation: String(row.operation),
+    completed: Number(row.completed),
+    failed: Number(row.failed),
+    unfinished: Number(row.unfinished),
+    expired: Number(row.expired),
+    expiring: Number(row.expiring),
+    oldest: new Date(Number(row.oldest_ms)),
+    resultBytes: Number(row.bytes),
+  }));
 }
 
 /** What the ledger holds of an operation. */

@@ -9,6 +9,7 @@ export type ErrorCode =
   | "OPLEDGER_INVALID_OPERATION"
   | "OPLEDGER_RESULT_NOT_STORABLE"
   | "OPLEDGER_STORED_FAILURE"
+  | "OPLEDGER_RESULT_ERASED"
   | "OPLEDGER_LEASE_LOST"
   | "OPLEDGER_LEDGER_SCHEMA";
 
@@ -118,6 +119,12 @@ export class StoredFailureError extends OpledgerError {
     super(message, details);
     this.failure = details.failure;
   }
+}
+
+/** A replay of an operation whose stored result was erased on request. It was executed once, and nothing ran again. */
+export class StoredResultErasedError extends OpledgerError {
+  readonly code = "OPLEDGER_RESULT_ERASED";
+  readonly retryable = false;
 }
 
 /** A leased step was finished by somebody else after its lease ran out. */

@@ -15,7 +15,9 @@ interface OperationEvent {
  * - `retried`: an attempt failed and another follows after `delayMs`
  * - `unknown`: the connection broke where the server may have committed
  * - `resolved`: what had become of an `unknown` attempt was found out
+ * - `fallback`: a bound write that no single statement can express ran in a transaction of several, for `reason`
  * - `swept`: a sweep removed `removed` expired rows
+ * - `erased`: the results of `erased` operations of a scope were removed
  */
 export type LedgerEvent =
   | (OperationEvent & { readonly type: "executed" | "replayed"; readonly attempts: number })
@@ -26,7 +28,9 @@ export type LedgerEvent =
       readonly delayMs: number;
       readonly reason: string;
     })
-  | { readonly type: "swept"; readonly removed: number; readonly durationMs: number };
+  | (OperationEvent & { readonly type: "fallback"; readonly reason: string })
+  | { readonly type: "swept"; readonly removed: number; readonly durationMs: number }
+  | { readonly type: "erased"; readonly scope: string; readonly erased: number; readonly durationMs: number };
 
 /** Called synchronously; what it throws is dropped, since a metric must not fail a payment. */
 export type EventListener = (event: LedgerEvent) => void;

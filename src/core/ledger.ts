@@ -1,13 +1,21 @@
 import { type BatchOutcome, runBatch } from "./batch.js";
 import { decodeResult } from "./codec.js";
 import { Call, type LedgerContext } from "./context.js";
-import type { LedgerRecord } from "./dialect.js";
+import { type LedgerRecord, type OperationStats, readStats } from "./dialect.js";
 import { emit } from "./events.js";
 import type { Row } from "./executor.js";
 import { type OnceOptions, once } from "./once.js";
 import { identify, type OperationRef } from "./operation.js";
 import type { Outcome, WriteOutcome } from "./outcome.js";
-import { type SweepOptions, type SweepProgress, sweep } from "./retention.js";
+import {
+  type EraseOptions,
+  type EraseProgress,
+  erase,
+  maintenance,
+  type SweepOptions,
+  type SweepProgress,
+  sweep,
+} from "./retention.js";
 import { claimWrite, runWrite } from "./write.js";
 import {
   type DeleteArgs,
@@ -27,6 +35,8 @@ import {
 export interface InspectedOperation extends Omit<LedgerRecord, "result"> {
   /** Bytes that the stored result takes. */
   readonly resultBytes: number;
+  /** Whether its stored result was erased; see `Ledger.erase`. */
+  readonly erased: boolean;
   /** The stored result, decoded; for a bound write, its row as plain JSON. */
   readonly value: unknown;
 }
@@ -118,7 +128,33 @@ export class Ledger<Tx> {
     if (row === undefined) return undefined;
     const { result, ...record } = dialect.readRecord(row);
     const value = result === null ? undefined : decodeResult(result, codec);
-    return { ...record, resultBytes: result?.length ?? 0, value };
+    return { ...record, erased: result === null, resultBytes: result?.length ?? 0, value };
+  }
+
+  /**
+   * Removes what the operations of a scope stored, and keeps their rows, so that none of them is executed again: a replay
+   * throws {@link StoredResultErasedError}. Scope, operation and key stay readable until the row's retention ends. The whole
+   * ledger is read, since it is indexed by operation.
+   *
+   * @throws {InvalidOperationError} the scope is empty or too long
+   */
+  async erase(options: EraseOptions): Promise<EraseProgress> {
+    const startedAt = performance.now();
+    const progress = await erase(this.#context, options);
+    emit(this.#context.onEvent, () => ({
+      type: "erased",
+      scope: options.scope,
+      erased: progress.erased,
+      durationMs: performance.now() - startedAt,
+    }));
+    return progress;
+  }
+
+  /** What the ledger holds, per operation's name. The whole ledger is read. */
+  async stats(): Promise<readonly OperationStats[]> {
+    const { database, dialect, responseMs } = this.#context;
+    const call = maintenance(this.#context, "stats");
+    return readStats(await call.attempt(() => database.run(dialect.stats(), responseMs)));
   }
 
   async #many<A extends OperationRef, R>(

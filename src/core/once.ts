@@ -1,6 +1,6 @@
 import { decodeResult, encodeResult } from "./codec.js";
 import { Call, type LedgerContext, WorkFailure } from "./context.js";
-import type { Claim } from "./dialect.js";
+import type { Claim, ClaimedOperation } from "./dialect.js";
 import { OperationInProgressError, RolledBackError, StoredFailureError } from "./errors.js";
 import {
   type Closing,
@@ -37,12 +37,23 @@ export async function once<Tx, T>(
   work: (tx: Tx) => Promise<T> | T,
   options: OnceOptions,
 ): Promise<Outcome<T>> {
+  const identity = identify(ref, context.retentionMs);
+  const operation = { ...identity, fingerprint: fingerprint(ref.payload, undefined, summarize(identity)) };
+  return onceAs(context, operation, ref, work, options);
+}
+
+/** {@link once} for an operation that was identified before, by a fingerprint of its own. */
+export async function onceAs<Tx, T>(
+  context: LedgerContext<Tx>,
+  operation: ClaimedOperation,
+  ref: OperationRef,
+  work: (tx: Tx) => Promise<T> | T,
+  options: OnceOptions,
+): Promise<Outcome<T>> {
   const { isolationLevel } = options;
   if (isolationLevel !== undefined && !ISOLATION_LEVELS.includes(isolationLevel)) {
     throw new TypeError(`isolationLevel must be one of ${ISOLATION_LEVELS.join(", ")}`);
   }
-  const identity = identify(ref, context.retentionMs);
-  const operation = { ...identity, fingerprint: fingerprint(ref.payload, undefined, summarize(identity)) };
   const call = new Call(context, operation);
   const run = (): Promise<Ended<T>> => call.attempt(() => runOnce(call, ref, work, options));
   const ended =
@@ -59,6 +70,7 @@ async function recall<Tx, T>(call: Call<Tx>): Promise<Ended<T> | undefined> {
   const found = await call.attempt(() => database.run(dialect.recall(call.operation), responseMs));
   const claim = dialect.readClaim(found);
   if (claim.status === "mismatch") throw call.mismatch("");
+  if (claim.status === "erased") throw call.erased();
   return claim.status === "completed" || claim.status === "failed" ? replay(call, claim) : undefined;
 }
 
@@ -112,6 +124,7 @@ async function settleClaim<Tx>(
   let claim = first;
   for (let round = 1; round <= CLAIM_ROUNDS_MAX; round++) {
     if (claim.status === "mismatch") throw call.mismatch("");
+    if (claim.status === "erased") throw call.erased();
     if (claim.status === "unfinished") throw call.unfinished();
     if (claim.status === "expired") await executor.run(dialect.forget(call.operation, { waitMs }));
     else if (claim.status === "recheck") call.emit("waited");

@@ -41,6 +41,17 @@ export interface CommonOptions {
 /** The table's name unless the options give one. */
 export const DEFAULT_TABLE = "opledger_operations";
 
+/** The command that brings a ledger's schema up to date; `schema` only where it is not the default one. */
+export function migrateCommand(ledger: {
+  readonly schema: string | undefined;
+  readonly table: string;
+}): string {
+  const schema = ledger.schema === undefined ? "" : ` --schema ${JSON.stringify(ledger.schema)}`;
+  const table = ledger.table === DEFAULT_TABLE ? "" : ` --table ${JSON.stringify(ledger.table)}`;
+  const names = schema + table;
+  return `npx opledger migrate${names} (or, for your own tool: npx opledger migration create${names})`;
+}
+
 /** A day: longer waits hold connections for nothing, and overflow timers. */
 const WAIT_MS_MAX = 86_400_000;
 /** A pool deserves this long to open a connection, even where duplicates do not wait. */

@@ -11,9 +11,17 @@ export class RefusedWrite extends Error {
 
 const NOTHING: ResultSet = { rows: [], affected: 0 };
 
-/** Runs a script's statements one after the other, for adapters that cannot send them together. */
-export async function runScript(executor: Executor, script: WriteScript): Promise<ScriptResults> {
-  const prior = await executor.run(script.prior);
+/**
+ * Runs a script's statements one after the other, for adapters that cannot send them together.
+ *
+ * @param known what `prior` has answered, where it was run before
+ */
+export async function runScript(
+  executor: Executor,
+  script: WriteScript,
+  known?: ResultSet,
+): Promise<ScriptResults> {
+  const prior = known ?? (await executor.run(script.prior));
   if (prior.rows.length > 0) return { prior, look: NOTHING, effect: NOTHING, row: NOTHING };
   const look = script.look === undefined ? NOTHING : await executor.run(script.look);
   const write = look.rows.length > 0 ? script.found : script.absent;

@@ -106,8 +106,9 @@ const ERRORS: Partial<Record<FailureKind, Make>> = {
     ),
   unavailable: (name, cause, { operation }) =>
     new RolledBackError(
-      `No connection became available for operation ${name}. Nothing was sent. Try again with the same key; if this repeats, ` +
-        "the pool is too small, or work inside `once` uses the pool instead of the transaction it is given.",
+      `No connection became available for operation ${name}, or its server takes no statements. Nothing was written. Try ` +
+        "again with the same key; if this repeats, the server is down or cut off from its cluster, the pool is too small, or " +
+        "work inside `once` uses the pool instead of the transaction it is given.",
       { operation, cause },
     ),
 };

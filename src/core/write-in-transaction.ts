@@ -30,7 +30,7 @@ export async function writeInTransaction<Tx>(
   const { database, waitMs, responseMs } = call.context;
   await database.ready?.(responseMs);
   const key = dialect.needsKey(write) ? await tableKey(call, dialect, write.table) : undefined;
-  const script = dialect.script(call.operation, write, { key, locking: again });
+  const script = dialect.script(call.operation, write, { key, locking: again, raced: call.raced });
   return database.transaction<WriteAnswer>({
     opening: [],
     script,

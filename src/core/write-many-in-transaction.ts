@@ -99,7 +99,10 @@ class Batch<Tx> {
     const { dialect, executor, key } = this;
     const write = limited(given);
     const call = new Call(this.call.context, operation);
-    const script = dialect.script(operation, write, { key, locking: this.call.attempts > 1 });
+    const { attempts, raced, context } = this.call;
+    // Which of the batch's operations stands is not known, and reading one by locking that does not would lock a gap.
+    const options = { key, locking: attempts > 1, raced: raced && context.database.joined };
+    const script = dialect.script(operation, write, options);
     const results = await runScript(executor, script);
     const { closing, value } = await settleScript(call, dialect, write, script, results, executor);
     for (const statement of closing) await executor.run(statement);

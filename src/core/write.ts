@@ -10,6 +10,9 @@ import { type Write, writeArguments } from "./writes.js";
 /** How often a write may find that a concurrent transaction decided since its snapshot, before giving up. */
 export const WRITE_ROUNDS_MAX = 8;
 
+/** What a plain read of the ledger settles. */
+const RECALLED: ReadonlySet<WriteAnswer["status"]> = new Set(["replayed", "mismatch", "erased"]);
+
 const ONE_WRITE_HINT =
   " A bound operation is one write: for a second, different one use `once`, or give each write an operation name of its own.";
 
@@ -17,10 +20,21 @@ const ONE_WRITE_HINT =
 export type Done = Extract<WriteAnswer, { readonly effect: unknown }>;
 export type NotDone = Exclude<WriteAnswer, Done>;
 
+/** What a bound write's caller asked for, where the write says more or other than that. */
+export interface Intent {
+  readonly verb: string;
+  readonly arguments: unknown;
+}
+
 /** The identity of a bound write: its fingerprint covers verb and table, and the arguments where there is no payload. */
-export function claimWrite(identity: Operation, ref: OperationRef, write: Write): ClaimedOperation {
-  const payload = ref.payload === undefined ? writeArguments(write) : ref.payload;
-  const form = { verb: write.verb, table: write.table.join(".") };
+export function claimWrite(
+  identity: Operation,
+  ref: OperationRef,
+  write: Write,
+  intent: Intent = { verb: write.verb, arguments: writeArguments(write) },
+): ClaimedOperation {
+  const payload = ref.payload === undefined ? intent.arguments : ref.payload;
+  const form = { verb: intent.verb, table: write.table.join(".") };
   return { ...identity, fingerprint: fingerprint(payload, form, summarize(identity)) };
 }
 
@@ -57,7 +71,7 @@ async function recall<Tx>(call: Call<Tx>, write: Write): Promise<WriteAnswer | u
   const { database, dialect, responseMs } = call.context;
   if (!call.isRecent || !dialect.singleStatementWrites) return undefined;
   const read = dialect.readWrite(await database.run(dialect.recallWrite(call.operation, write), responseMs));
-  return read.status === "replayed" || read.status === "mismatch" ? read : undefined;
+  return RECALLED.has(read.status) ? read : undefined;
 }
 
 /** One attempt, in one statement where the dialect can, and in a transaction of several where it cannot. */
@@ -88,6 +102,7 @@ export function refusal<Tx>(call: Call<Tx>, answer: NotDone, write: Write): Ople
   const table = write.table.join(".");
   const details = { operation: call.summary };
   if (answer.status === "mismatch") return call.mismatch(ONE_WRITE_HINT);
+  if (answer.status === "erased") return call.erased();
   if (answer.status === "not-found") {
     return new RowNotFoundError(
       `Operation ${call.label}: no row of ${table} matched \`where\`. Nothing was written or recorded, so the same key ` +

@@ -1,5 +1,13 @@
 /** The single writes that a bound operation can make: what callers say, checked, in the form that dialects take. */
 
+/**
+ * SQL in the place of a value, such as the database's clock. It goes into the statement as it is, so it never comes from
+ * a caller's data: adapters make it, where their client has the notion.
+ */
+export class Expression {
+  constructor(readonly sql: string) {}
+}
+
 /** A value bound to a column; what it may be is the driver's business. */
 export type ColumnValues = Readonly<Record<string, unknown>>;
 
@@ -66,12 +74,18 @@ export type Write =
       readonly values: Entries;
       readonly conflict: readonly string[];
       readonly update: readonly string[];
+      /** What an existing row gets beside, where that is not what a new one has. */
+      readonly set?: Entries | undefined;
+      /** What is added to further columns of a row that stood. */
+      readonly by?: Entries | undefined;
     })
   | (WriteShape & {
       readonly verb: "update";
       readonly where: Entries;
       readonly set: Entries;
       readonly version: Version | undefined;
+      /** What is added to further columns in the same statement. */
+      readonly by?: Entries | undefined;
     })
   | (WriteShape & { readonly verb: "increment"; readonly where: Entries; readonly by: Entries })
   | (WriteShape & { readonly verb: "delete"; readonly where: Entries });

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { quote as quoteMysql } from "../dialects/mysql/sql.js";
 import { quote as quotePostgres } from "../dialects/postgres/sql.js";
 import { quote as quoteSqlite } from "../dialects/sqlite/sql.js";
+import { splitStatements } from "./statements.js";
 
 /** Engines that the ledger's schema is shipped for, and what takes the place of the names in its SQL. */
 const RENAME: Record<Engine, (sql: string, options: MigrationOptions) => string> = {
@@ -18,6 +19,11 @@ export interface MigrationOptions {
   readonly schema?: string | undefined;
   /** The ledger's table; `opledger_operations` unless given. Indexes and functions are named after it. */
   readonly table?: string | undefined;
+  /**
+   * Daily partitions by the time in the operation's id, for PostgreSQL: keys must be UUIDv7 or ULIDs, or operations carry
+   * `issuedAt`. Old days are dropped instead of swept.
+   */
+  readonly partitions?: boolean | undefined;
 }
 
 /** One step of the ledger's schema. Each is to be run as one transaction. */
@@ -28,6 +34,9 @@ export interface Migration {
   readonly up: string;
   /** SQL that undoes `up`. The ledger's rows are lost with it. */
   readonly down: string;
+  /** `up` as the engine's own command line takes it, with what it needs between the statements. */
+  readonly upScript: string;
+  readonly downScript: string;
   /** `up`, one statement after the other, for clients that take no more than one at a time. */
   readonly upStatements: readonly string[];
   readonly downStatements: readonly string[];
@@ -40,10 +49,10 @@ const FILE = /^(\d{4})_(\w+)\.up\.sql$/;
  * The ledger's schema, step by step, oldest first: the SQL shipped in the package's `migrations` folder, with the names
  * asked for.
  *
- * @throws {TypeError} a name is not one that the engine keeps whole
+ * @throws {TypeError} a name is not one that the engine keeps whole, or the engine has no partitions that fit
  */
 export function ledgerMigrations(engine: Engine, options: MigrationOptions = {}): Migration[] {
-  const folder = new URL(`${engine}/`, FOLDER);
+  const folder = new URL(`${engine}/${variantFolder(engine, options)}`, FOLDER);
   const render = (file: string): string =>
     RENAME[engine](readFileSync(new URL(file, folder), "utf8"), options);
   return readdirSync(folder)
@@ -51,38 +60,25 @@ export function ledgerMigrations(engine: Engine, options: MigrationOptions = {})
     .flatMap((file) => {
       const [, version, name] = FILE.exec(file) ?? [];
       if (version === undefined || name === undefined) return [];
-      const upStatements = split(render(file), engine);
-      const downStatements = split(render(file.replace(".up.sql", ".down.sql")), engine);
-      const text = (statements: readonly string[]): string => `${statements.join(";\n")};\n`;
-      const [up, down] = [text(upStatements), text(downStatements)];
-      return [{ version: Number(version), name, up, down, upStatements, downStatements }];
+      const upScript = render(file);
+      const downScript = render(file.replace(".up.sql", ".down.sql"));
+      const [upStatements, downStatements] = [splitStatements(upScript), splitStatements(downScript)];
+      const [up, down] = [joined(upStatements), joined(downStatements)];
+      const step = { version: Number(version), name, up, down, upScript, downScript };
+      return [{ ...step, upStatements, downStatements }];
     });
 }
 
-/**
- * The statements of a file. Where a line `DELIMITER //` says so, as the mysql client has it, they end in that; a file
- * without one is taken as a single statement, since its bodies may hold semicolons of their own; SQLite's have no bodies.
- */
-function split(sql: string, engine: Engine): string[] {
-  if (engine !== "sqlite" && !/^DELIMITER /m.test(sql)) return [sql.trim().replace(/;$/, "")];
-  let delimiter = ";";
-  const statements: string[] = [];
-  let lines: string[] = [];
-  const end = (): void => {
-    const statement = lines.join("\n").trim();
-    if (statement.replaceAll(/^--.*$/gm, "").trim() !== "") statements.push(statement);
-    lines = [];
-  };
-  for (const line of sql.split("\n")) {
-    const [, chosen] = /^DELIMITER (\S+)\s*$/.exec(line) ?? [];
-    if (chosen !== undefined) delimiter = chosen;
-    else if (line.endsWith(delimiter)) {
-      lines.push(line.slice(0, -delimiter.length));
-      end();
-    } else lines.push(line);
-  }
-  end();
-  return statements;
+function joined(statements: readonly string[]): string {
+  return `${statements.join(";\n\n")};\n`;
+}
+
+function variantFolder(engine: Engine, { partitions }: MigrationOptions): string {
+  if (partitions !== true) return "";
+  if (engine === "postgres") return "partitioned/";
+  throw new TypeError(
+    `partitions are for PostgreSQL: ${engine} would take an id that is older than every partition for a new operation`,
+  );
 }
 
 function renamedPostgres(

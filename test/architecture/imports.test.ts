@@ -43,6 +43,9 @@ const FORBIDDEN: readonly (readonly [rule: string, from: string, to: string, spe
   ["adapters-imports", "src/adapters/pg/a.ts", "src/adapters/mysql2/b.ts", "../mysql2/b.js"],
   ["adapters-imports", "src/adapters/pg/a.ts", "src/adapters/pg2/b.ts", "../pg2/b.js"],
   ["adapters-imports", "src/adapters/pg/a.ts", "src/steps/b.ts", "../../steps/b.js"],
+  ["typeorm-adapters", "src/adapters/typeorm/a.ts", "src/adapters/prisma/b.ts", "../prisma/b.js"],
+  ["typeorm-adapters", "src/adapters/typeorm/a.ts", "src/steps/b.ts", "../../steps/b.js"],
+  ["adapters-imports", "src/adapters/pg/a.ts", "src/adapters/typeorm/b.ts", "../typeorm/b.js"],
   ["steps-imports", "src/steps/a.ts", "src/adapters/pg/b.ts", "../adapters/pg/b.js"],
   ["steps-imports", "src/steps/a.ts", "src/dialects/b.ts", "../dialects/b.js"],
   ["http-imports", "src/http/a.ts", "src/adapters/pg/b.ts", "../adapters/pg/b.js"],
@@ -106,7 +109,7 @@ describe("a planted import is reported by its rule and no other", () => {
 
   it.each([
     ["a package of Prisma's that is not the client", values("@prisma/engines")],
-    ["the types of one", types("@prisma/dmmf")],
+    ["the types of one", types("@prisma/driver-adapter-utils")],
   ])("prisma-imports: %s", async (_, text) => {
     const { violations } = await check({ "src/adapters/prisma/a.ts": text });
     expect(violations.map(({ rule }) => rule)).toEqual(["prisma-imports"]);
@@ -119,6 +122,15 @@ describe("a planted import is reported by its rule and no other", () => {
     expect(violations.map(({ rule, from }) => [rule, from])).toEqual([
       ["only-declared-packages", "src/adapters/pg/a.ts"],
     ]);
+  });
+
+  it.each([
+    ["typeorm-imports", "src/adapters/typeorm/a.ts", "@nestjs/common"],
+    ["typeorm-imports", "src/adapters/typeorm/a.ts", "pg"],
+    ["nest-imports", "src/adapters/typeorm/nest/a.ts", "@nestjs/core"],
+  ])("%s: %s → %s", async (rule, from, specifier) => {
+    const { violations } = await check({ [from]: values(specifier) });
+    expect(violations.map((each) => each.rule)).toEqual([rule]);
   });
 
   it("terminal-only-in-cli", async () => {
@@ -140,6 +152,8 @@ describe("a planted import is reported by its rule and no other", () => {
       "no-cycles",
       "only-declared-packages",
       "prisma-imports",
+      "typeorm-imports",
+      "nest-imports",
       "terminal-only-in-cli",
       "resolvable",
     ]);

@@ -204,7 +204,7 @@ function programmers({ test, target }: Cases): void {
     { retentionMs: 1.5 },
     { responseMs: 0 },
     { table: "" },
-    { table: "x".repeat(64) },
+    { table: "x".repeat(target.capabilities.nameCharactersMax + 1) },
     { table: "a\0b" },
     { backoff: { attemptsMax: Number.NaN } },
     { backoff: { attemptsMax: 0 } },

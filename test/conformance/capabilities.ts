@@ -23,6 +23,12 @@ export interface Capabilities {
   readonly reportsWaiting: boolean;
   /** Whether a read-modify-write at REPEATABLE READ fails where another transaction changed the row since. */
   readonly refusesLostUpdates: boolean;
+  /** Whether decimals are added exactly, and a sum that is too large is refused. */
+  readonly exactNumbers: boolean;
+  /** Whether several transactions can write at once. */
+  readonly writers: "many" | "one";
+  /** Whether joining a transaction that is over shows; else it would begin one of its own. */
+  readonly noticesOver: boolean;
   /** Whether the fixture's ledger has the default schema and table names. */
   readonly ledgerName: "default" | "custom";
 }
@@ -39,6 +45,9 @@ const POSTGRES: Capabilities = {
   beyondSnapshot: "refused",
   reportsWaiting: true,
   refusesLostUpdates: true,
+  exactNumbers: true,
+  writers: "many",
+  noticesOver: true,
   ledgerName: "default",
 };
 
@@ -56,6 +65,21 @@ const MYSQL: Capabilities = {
 
 const MARIADB: Capabilities = { ...MYSQL, rewrittenKey: { single: true, batch: true } };
 
+/** One connection writes at a time, and a snapshot that is behind cannot write at all. */
+const SQLITE: Capabilities = {
+  ...POSTGRES,
+  concurrent: false,
+  isolationLevels: ["serializable"],
+  failedStatement: "undone",
+  booleans: "number",
+  nameCharactersMax: 1_000,
+  rewrittenKey: { single: false, batch: false },
+  reportsWaiting: false,
+  exactNumbers: false,
+  writers: "one",
+  noticesOver: false,
+};
+
 /** The one table of expectations: a target that says otherwise of itself fails. */
 export const CAPABILITIES = {
   "pg pool × PostgreSQL 15": POSTGRES,
@@ -69,6 +93,12 @@ export const CAPABILITIES = {
   "mysql2 pool × MySQL 9.7": MYSQL,
   "mysql2 callback pool, no FOUND_ROWS × MariaDB 10.11": MARIADB,
   "mysql2 connection × MySQL 9.7": { ...MYSQL, concurrent: false },
+  "Prisma × PostgreSQL 15": POSTGRES,
+  "Prisma × MariaDB 10.11": MARIADB,
+  "Prisma × SQLite": SQLITE,
+  "typeorm × PostgreSQL 15": POSTGRES,
+  "typeorm × MariaDB 10.11": MARIADB,
+  "typeorm × MySQL 9.7": MYSQL,
 } as const satisfies Record<string, Capabilities>;
 
 export type TargetName = keyof typeof CAPABILITIES;

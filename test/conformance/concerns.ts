@@ -3,6 +3,7 @@ import { batch } from "./batch.js";
 import { batchEdges } from "./batch-edges.js";
 import { compareAndSet } from "./compare-and-set.js";
 import { deletes } from "./delete.js";
+import { erase } from "./erase.js";
 import { events } from "./events.js";
 import { identity } from "./identity.js";
 import { increment } from "./increment.js";
@@ -46,6 +47,7 @@ export const FUNCTIONAL: readonly Concern[] = [
   waiting,
   pools,
   retention,
+  erase,
   events,
   badInput,
 ];

@@ -26,7 +26,12 @@ function reports({ test, skip, target }: Cases): void {
   test("executed, replayed and mismatch, with durations, attempts and the operation", async (fixture) => {
     const { ledger, seen } = listening(fixture);
     const op = ref("event", { scope: "acme" });
-    await ledger.once(op, () => pauseMs(20));
+    let workMs = 0;
+    await ledger.once(op, async () => {
+      const startedAt = performance.now();
+      await pauseMs(20);
+      workMs = performance.now() - startedAt;
+    });
     await ledger.once(op, () => 1);
     await thrown(ledger.once({ ...op, payload: 1 }, () => 1));
     expect(types(seen)).toStrictEqual(["executed", "replayed", "mismatch"]);
@@ -35,7 +40,7 @@ function reports({ test, skip, target }: Cases): void {
       expect(event).toMatchObject({ operation: { scope: "acme", operation: "event", keyHash } });
       expect(event.durationMs).toBeGreaterThan(0);
     }
-    expect(seen[0]?.durationMs).toBeGreaterThan(15);
+    expect(seen[0]?.durationMs).toBeGreaterThanOrEqual(workMs);
     expect(seen[0]).toMatchObject({ attempts: 1 });
   });
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { type ErrorCode, type OperationRef, OpledgerError, type Row } from "../../src/index.js";
-import type { Fixture, LedgerSettings, TestLedger } from "./target.js";
+import type { Capabilities } from "./capabilities.js";
+import type { Cases, Fixture, LedgerSettings, TestLedger } from "./target.js";
 
 let minted = 0;
 
@@ -29,6 +30,22 @@ export function literal(text: string): string {
 export async function pauseMs(delayMs: number): Promise<void> {
   await sleep(delayMs);
 }
+
+/** Registers cases where the target is able to run them, and otherwise why they are skipped. */
+export function testWhere({ test, skip }: Cases, able: boolean, reason: string): Cases["test"] {
+  return able ? test : (name) => skip(name, reason);
+}
+
+/** Registers cases in which several transactions write, or hold locks, at once. */
+export function crowdedTest(cases: Cases): Cases["test"] {
+  return testWhere(
+    cases,
+    cases.target.capabilities.writers === "many",
+    "only one transaction at a time can write",
+  );
+}
+
+export const INEXACT = "the engine adds decimals, and whole numbers beyond 64 bits, as floating point";
 
 /** The number that a query of one row and one column answers. */
 export async function number(fixture: Fixture, sql: string): Promise<number> {
@@ -124,11 +141,32 @@ export function gate(): { readonly opened: Promise<void>; open(): void } {
   return { opened, open };
 }
 
-/** Milliseconds that a promise takes to settle. */
-export async function elapsedMs(promise: Promise<unknown>): Promise<number> {
-  const startedAt = performance.now();
-  await promise.catch(() => {});
-  return performance.now() - startedAt;
+/**
+ * Another process's call that waits for a held key from now on, as long as by default. Whoever ends while it still waits
+ * was stopped by a shorter limit of its own: no clock is read, since some engines count in seconds, and the machine may be busy.
+ */
+export async function patience(
+  fixture: Fixture,
+  { writers }: Pick<Capabilities, "writers">,
+): Promise<{ readonly waits: () => boolean; over(): Promise<void> }> {
+  // Where one transaction at a time can write, nobody can wait for a claim beside the one that the case is about.
+  if (writers === "one") return { waits: () => true, over: async () => {} };
+  const op = ref("patience");
+  const holder = await fixture.begin();
+  await holder.ledger().once(op, () => "held");
+  let waits = true;
+  const ended = (): void => {
+    waits = false;
+  };
+  const patient = elsewhere(fixture, {}, (other) => other.once(op, () => "mine"));
+  patient.then(ended, ended);
+  return {
+    waits: () => waits,
+    over: async () => {
+      await holder.commit();
+      await patient;
+    },
+  };
 }
 
 /** Runs the same call twice, and checks that the second replays the first to the last value. */

@@ -1,10 +1,23 @@
 import { expect } from "vitest";
-import { account, ledgerRows, ownError, ref, refused, rowOf, twice, uniqueId } from "./helpers.js";
+import {
+  account,
+  INEXACT,
+  ledgerRows,
+  ownError,
+  ref,
+  refused,
+  rowOf,
+  testWhere,
+  twice,
+  uniqueId,
+} from "./helpers.js";
 import type { Concern } from "./target.js";
 
 export const increment: Concern = {
   name: "increment",
-  register: ({ test }) => {
+  register: (cases) => {
+    const { test } = cases;
+    const exactTest = testWhere(cases, cases.target.capabilities.exactNumbers, INEXACT);
     test("adds once; a replay tells the first outcome though the row has changed since", async (fixture) => {
       const id = await account(fixture, 100);
       const op = ref("top up");
@@ -45,7 +58,7 @@ export const increment: Concern = {
       });
     }
 
-    test("adds decimals exactly, several columns at once", async (fixture) => {
+    exactTest("adds decimals exactly, several columns at once", async (fixture) => {
       const id = await account(fixture, 1);
       const ledger = fixture.createLedger();
       for (let n = 0; n < 3; n++) {
@@ -84,24 +97,27 @@ export const increment: Concern = {
       expect((await fixture.createLedger().operation(op).increment(write)).status).toBe("executed");
     });
 
-    test("an overflow and a CHECK violation are the caller's own, and leave nothing", async (fixture) => {
-      const ledger = fixture.createLedger();
-      const id = await account(fixture, 1);
-      const over = ref("overflow");
-      const attempt = ledger
-        .operation(over)
-        .increment({ table: "accounts", where: { id }, by: { balance: 2n ** 63n - 1n } });
-      expect(fixture.violation(await ownError(attempt))).toBe("too-big");
-      expect(await ledgerRows(fixture, over)).toBe(0);
-      await fixture.query(`INSERT INTO checked VALUES (${id}, 1)`);
-      const check = ref("check");
-      const below = ledger
-        .operation(check)
-        .increment({ table: "checked", where: { id }, by: { amount: -2 } });
-      expect(fixture.violation(await ownError(below))).toBe("check");
-      expect(await ledgerRows(fixture, check)).toBe(0);
-      expect(await rowOf(fixture, "checked", id)).toMatchObject({ amount: 1 });
-    });
+    exactTest(
+      "an overflow and a CHECK violation are the caller's own, and leave nothing",
+      async (fixture) => {
+        const ledger = fixture.createLedger();
+        const id = await account(fixture, 1);
+        const over = ref("overflow");
+        const attempt = ledger
+          .operation(over)
+          .increment({ table: "accounts", where: { id }, by: { balance: 2n ** 63n - 1n } });
+        expect(fixture.violation(await ownError(attempt))).toBe("too-big");
+        expect(await ledgerRows(fixture, over)).toBe(0);
+        await fixture.query(`INSERT INTO checked VALUES (${id}, 1)`);
+        const check = ref("check");
+        const below = ledger
+          .operation(check)
+          .increment({ table: "checked", where: { id }, by: { amount: -2 } });
+        expect(fixture.violation(await ownError(below))).toBe("check");
+        expect(await ledgerRows(fixture, check)).toBe(0);
+        expect(await rowOf(fixture, "checked", id)).toMatchObject({ amount: 1 });
+      },
+    );
 
     test("a `where` that matches several rows is a mistake, and adds nothing", async (fixture) => {
       const [one, two] = [await account(fixture, 1), await account(fixture, 1)];

@@ -5,10 +5,12 @@ import {
   account,
   addEffect,
   count,
+  crowdedTest,
   effects,
   ledgerRows,
   literal,
   number,
+  patience,
   pauseMs,
   ref,
   rowOf,
@@ -112,7 +114,9 @@ function takeover({ test, target }: Cases): void {
   });
 }
 
-function sweeping({ test, target }: Cases): void {
+function sweeping(cases: Cases): void {
+  const { test, target } = cases;
+  const crowded = crowdedTest(cases);
   test("a sweep removes what expired, never an unexpired row, and tells its progress", async (fixture) => {
     await sweepAll(fixture);
     const operation = unique("sweep");
@@ -137,15 +141,20 @@ function sweeping({ test, target }: Cases): void {
     await sweepAll(fixture);
     const operation = unique("sweep");
     await leaveExpired(fixture, operation, 5);
-    const startedAt = performance.now();
-    const swept = await fixture.createLedger().sweep({ batch: 2, limit: 3, onProgress: () => pauseMs(40) });
+    const seen: string[] = [];
+    const onProgress = async ({ batches }: SweepProgress): Promise<void> => {
+      seen.push(`told of ${batches}`);
+      await pauseMs(40);
+      seen.push(`ready after ${batches}`);
+    };
+    const swept = await fixture.createLedger().sweep({ batch: 2, limit: 3, onProgress });
     expect(swept).toStrictEqual({ removed: 3, batches: 2 });
-    expect(performance.now() - startedAt).toBeGreaterThan(75);
+    expect(seen).toStrictEqual(["told of 1", "ready after 1", "told of 2", "ready after 2"]);
     expect(await rowsOf(fixture, operation)).toBe(2);
     await fixture.createLedger().sweep();
   });
 
-  test("a sweep skips rows that somebody holds, and does not wait", async (fixture) => {
+  crowded("a sweep skips rows that somebody holds, and does not wait", async (fixture) => {
     await sweepAll(fixture);
     const operation = unique("sweep");
     await leaveExpired(fixture, operation, 3);
@@ -157,9 +166,10 @@ function sweeping({ test, target }: Cases): void {
       // By its primary key, since some engines lock all rows that they read on the way.
       const id = `(SELECT id FROM ${fixture.ledgerTable} WHERE ${fixture.quote("key")} = ${literal(held.key)})`;
       await holder.query(`SELECT 1 FROM ${fixture.ledgerTable} WHERE id = ${id} FOR UPDATE`);
-      const startedAt = performance.now();
+      const patient = await patience(fixture, cases.target.capabilities);
       expect((await fixture.createLedger().sweep()).removed).toBe(3);
-      expect(performance.now() - startedAt).toBeLessThan(3_000);
+      expect(patient.waits()).toBe(true);
+      await patient.over();
       expect(await ledgerRows(fixture, held)).toBe(1);
     } finally {
       await holder.commit();
@@ -205,19 +215,22 @@ function sweeping({ test, target }: Cases): void {
   });
 
   if (!target.capabilities.within) return;
-  test("a sweep never removes a claim that is still running, though its retention is over", async (fixture) => {
-    const op = ref("running", { retentionMs: 1 });
-    const holder = await fixture.begin();
-    await holder.ledger().once(op, async (tx) => {
-      await pauseMs(10);
-      await tx
-        .within({ waitMs: 100, responseMs: 500 })
-        .sweep()
-        .catch(() => {});
-      await fixture.createLedger().sweep();
-      await tx.query(addEffect(op.key));
-    });
-    await holder.commit();
-    expect([await effects(fixture, op.key), await ledgerRows(fixture, op)]).toStrictEqual([1, 1]);
-  });
+  crowded(
+    "a sweep never removes a claim that is still running, though its retention is over",
+    async (fixture) => {
+      const op = ref("running", { retentionMs: 1 });
+      const holder = await fixture.begin();
+      await holder.ledger().once(op, async (tx) => {
+        await pauseMs(10);
+        await tx
+          .within({ waitMs: 100, responseMs: 500 })
+          .sweep()
+          .catch(() => {});
+        await fixture.createLedger().sweep();
+        await tx.query(addEffect(op.key));
+      });
+      await holder.commit();
+      expect([await effects(fixture, op.key), await ledgerRows(fixture, op)]).toStrictEqual([1, 1]);
+    },
+  );
 }

@@ -2,6 +2,8 @@ import type {
   Backoff,
   BatchOutcome,
   BoundOperation,
+  EraseOptions,
+  EraseProgress,
   EventListener,
   IncrementArgs,
   InsertArgs,
@@ -9,6 +11,7 @@ import type {
   IsolationLevel,
   OnceOptions,
   OperationRef,
+  OperationStats,
   Outcome,
   Row,
   SweepOptions,
@@ -62,6 +65,8 @@ export interface TestLedger {
   incrementMany<R = Row>(increments: readonly (OperationRef & IncrementArgs)[]): Promise<BatchOutcome<R>[]>;
   sweep(options?: SweepOptions): Promise<SweepProgress>;
   inspect(ref: OperationRef): Promise<InspectedOperation | undefined>;
+  erase(options: EraseOptions): Promise<EraseProgress>;
+  stats(): Promise<readonly OperationStats[]>;
 }
 
 export interface ProcessOptions {

@@ -73,14 +73,14 @@ function effects({ test }: Cases): void {
     const write = {
       table: "accounts",
       where: { id },
-      set: { status: null, credit: "12.50", balance: 2n ** 53n + 1n },
+      set: { status: null, credit: "12.25", balance: 2n ** 53n + 1n },
       returning: ["credit", "balance", "status"],
     };
     const { first } = await twice(() => fixture.createLedger().operation(op).update(write));
     expect(
       Object.entries(first.value).map(([name, value]) => [name, value === null ? null : String(value)]),
     ).toStrictEqual([
-      ["credit", "12.50"],
+      ["credit", "12.25"],
       ["balance", "9007199254740993"],
       ["status", null],
     ]);

@@ -3,6 +3,7 @@ import { statuses, tagged, topUp } from "./batch.js";
 import {
   account,
   addEffect,
+  crowdedTest,
   effects,
   elsewhere,
   ledgerRows,
@@ -10,6 +11,7 @@ import {
   ref,
   refused,
   rowOf,
+  testWhere,
   thrown,
   unique,
 } from "./helpers.js";
@@ -28,7 +30,9 @@ export const within: Concern = {
   },
 };
 
-function joining({ test }: Cases): void {
+function joining(cases: Cases): void {
+  const { test } = cases;
+  const crowded = crowdedTest(cases);
   test("what is joined commits with the caller's transaction, and only then", async (fixture) => {
     const [one, two] = [ref("joined"), ref("joined")];
     const tx = await fixture.begin();
@@ -69,29 +73,38 @@ function joining({ test }: Cases): void {
   });
 
   for (const waitMs of [0, 700]) {
-    test(`the caller's own settings are as before: the ledger waits ${waitMs} ms, the caller as long as it likes`, async (fixture) => {
-      const id = await account(fixture);
-      const other = await account(fixture);
-      const tx = await fixture.begin();
-      await tx
-        .ledger({ waitMs })
-        .operation(ref("settings"))
-        .update({ table: "accounts", where: { id }, set: { status: "x" } });
-      await tx.ledger({ waitMs }).once(ref("settings"), () => 1);
-      const holder = await fixture.begin();
-      await holder.query(`UPDATE accounts SET status = 'held' WHERE id = ${other}`);
-      const waiting = tx.query(`UPDATE accounts SET status = 'mine' WHERE id = ${other}`).then(
-        () => "done",
-        (error: unknown) => String(error),
-      );
-      setTimeout(() => void holder.commit(), waitMs + 500);
-      expect(await waiting).toBe("done");
-      await tx.commit();
-    });
+    crowded(
+      `the caller's own settings are as before: the ledger waits ${waitMs} ms, the caller as long as it likes`,
+      async (fixture) => {
+        const id = await account(fixture);
+        const other = await account(fixture);
+        const tx = await fixture.begin();
+        await tx
+          .ledger({ waitMs })
+          .operation(ref("settings"))
+          .update({ table: "accounts", where: { id }, set: { status: "x" } });
+        await tx.ledger({ waitMs }).once(ref("settings"), () => 1);
+        const holder = await fixture.begin();
+        await holder.query(`UPDATE accounts SET status = 'held' WHERE id = ${other}`);
+        const waiting = tx.query(`UPDATE accounts SET status = 'mine' WHERE id = ${other}`).then(
+          () => "done",
+          (error: unknown) => String(error),
+        );
+        setTimeout(() => void holder.commit(), waitMs + 500);
+        expect(await waiting).toBe("done");
+        await tx.commit();
+      },
+    );
   }
 }
 
-function failing({ test, target }: Cases): void {
+function failing(cases: Cases): void {
+  const { test, target } = cases;
+  const noticing = testWhere(
+    cases,
+    target.capabilities.noticesOver,
+    "a savepoint outside of a transaction begins one, and no statement tells",
+  );
   test("a call that fails leaves the caller's transaction usable", async (fixture) => {
     const id = await account(fixture, 0);
     const [bad, good, clash, missing] = [ref("bad"), ref("good"), ref("clash"), ref("missing")];
@@ -126,7 +139,7 @@ function failing({ test, target }: Cases): void {
     ]).toStrictEqual([0, 1, 0]);
   });
 
-  test("a transaction that is over, or was never begun, is not joined", async (fixture) => {
+  noticing("a transaction that is over, or was never begun, is not joined", async (fixture) => {
     const op = ref("over");
     const tx = await fixture.begin();
     await tx.query("ROLLBACK");

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { inlined } from "../../src/adapters/mysql2/literal.js";
-import { endsTransaction } from "../../src/adapters/mysql2/statements.js";
 import { before } from "../../src/core/decimals.js";
+import { endsTransaction } from "../../src/dialects/mysql/control.js";
 import { mysqlFailure } from "../../src/dialects/mysql/failure.js";
 import { ledgerMigrations } from "../../src/migrations/index.js";
 
@@ -70,6 +70,7 @@ describe("what a server's error means", () => {
     [3024, "maximum statement execution time exceeded", "canceled"],
     [1180, "Got error 149 during COMMIT", "conflict"],
     [1180, "Got error 28 during COMMIT", "unknown"],
+    [3100, "Error on observer while running replication hook 'before_commit'.", "unknown"],
     [1146, "Table 'd.opledger_operations' doesn't exist", "schema"],
     [1146, "Table 'd.accounts' doesn't exist", "other"],
     [1615, "Prepared statement needs to be re-prepared", "reprepare"],
@@ -81,7 +82,7 @@ describe("what a server's error means", () => {
 
 it("MySQL's migration is one statement at a time, and the text for the client's DELIMITER is gone", () => {
   const [step] = ledgerMigrations("mysql", { schema: "s", table: "t" });
-  expect(step?.upStatements).toHaveLength(4);
+  expect(step?.upStatements).toHaveLength(5);
   expect(step?.downStatements).toHaveLength(4);
   expect(step?.up).not.toMatch(/DELIMITER/);
   expect(step?.up).toContain("CREATE TABLE `s`.`t`");

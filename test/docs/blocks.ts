@@ -8,7 +8,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
@@ -63,8 +63,18 @@ export function allBlocks(): Block[] {
 /** What is not checked of a block, beside the package's own settings: examples name what they then do not use. */
 const SETTINGS = {
   extends: "../../../tsconfig.json",
-  compilerOptions: { noUnusedLocals: false, noUnusedParameters: false, noEmit: true, rootDir: "." },
+  compilerOptions: { noUnusedLocals: false, noUnusedParameters: false, noEmit: true, rootDir: "../../.." },
   include: ["*.ts"],
+};
+
+/** What a user's own project has, as the documents import it. */
+const GENERATED: Readonly<Record<string, string>> = {
+  "client/client.ts": 'export * from "../../../../../prisma/generated/postgresql/client/client.js";',
+  "opledger/metadata.ts": 'export * from "../../../../../prisma/generated/postgresql/opledger/metadata.js";',
+  "extended.ts": `import { opledger } from "opledger/prisma";
+import { PrismaClient } from "./client/client.js";
+import { metadata } from "./opledger/metadata.js";
+export const prisma = new PrismaClient({} as never).$extends(opledger({ metadata }));`,
 };
 
 /**
@@ -79,6 +89,10 @@ export async function compileBlocks(blocks: readonly Block[]): Promise<string[]>
     const sources = new Map(blocks.map((block, index) => [`block-${index}.ts`, block]));
     for (const [name, { preamble, text }] of sources) {
       writeFileSync(join(folder, name), `${preamble.replaceAll("\n", " ")}\n${text}\nexport {};\n`);
+    }
+    for (const [name, text] of Object.entries(GENERATED)) {
+      mkdirSync(dirname(join(folder, "generated", name)), { recursive: true });
+      writeFileSync(join(folder, "generated", name), text);
     }
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(SETTINGS));
     return await messages(folder, sources);

@@ -5,11 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, type TestContext, test, vi } from "vitest";
 import { CHARGES, DELIVERIES, planDeliveries } from "../../examples/quickstart/deliveries.js";
+import { serverNames } from "../servers/provide.js";
 
 const MAIN = fileURLToPath(new URL("../../examples/quickstart/main.ts", import.meta.url));
-const RUN_TIMEOUT_MS = 120_000;
+const RUN_TIMEOUT_MS = 240_000;
 const DEATHS = 12;
 
 interface Side {
@@ -27,6 +28,13 @@ interface Side {
   readonly problems: readonly string[];
 }
 
+interface Told {
+  readonly engine: string;
+  readonly seed: number;
+  readonly naive: Side;
+  readonly opledger: Side;
+}
+
 /** The run's own temporary directory: its name marks every process that belongs to the run. */
 let temporary: string;
 
@@ -35,7 +43,10 @@ beforeEach(() => {
   // The server's user, who is not root, has to get in.
   chmodSync(temporary, 0o755);
 });
-afterEach(() => rmSync(temporary, { recursive: true, force: true }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  rmSync(temporary, { recursive: true, force: true });
+});
 
 function start(...options: string[]): ChildProcess {
   return spawn(process.execPath, ["--import", "tsx", MAIN, ...options], {
@@ -67,8 +78,23 @@ function processes(): string[] {
   });
 }
 
+/** The directories of servers that this run has started. */
+function serving(): string[] {
+  return readdirSync(temporary).filter((name) => /^opledger-(pg|ma|my)-/.test(name));
+}
+
+/** Skips the test where this machine lacks the engine, unless the run requires it. */
+function skipWithout(
+  engine: string,
+  { code, errors }: { code: unknown; errors: string },
+  context: TestContext,
+): void {
+  const required = serverNames(process.env.OPLEDGER_REQUIRE ?? "", "OPLEDGER_REQUIRE");
+  if (code === 2 && /install/.test(errors) && !required.some((name) => name === engine)) context.skip(errors);
+}
+
 async function expectNothingLeft(): Promise<void> {
-  expect(readdirSync(temporary).filter((name) => name.startsWith("opledger-pg-"))).toEqual([]);
+  expect(serving()).toEqual([]);
   if (!existsSync("/proc/self/environ")) return;
   await expect.poll(processes, { timeout: 10_000 }).toEqual([]);
 }
@@ -102,24 +128,29 @@ function expectWrong(side: Side): void {
 }
 
 describe("the quickstart", { timeout: RUN_TIMEOUT_MS }, () => {
-  test("--json: every cent is right with opledger, and wrong without", async () => {
-    const child = start("--json", "--seed", "7");
-    const finished = finish(child);
-    if (existsSync("/proc/self/environ")) {
-      // Proves that the search for what is left would find something: itself, its watchdog, the server, a worker.
-      await expect.poll(() => processes().length, { timeout: 60_000 }).toBeGreaterThanOrEqual(4);
-    }
-    const { code, output, errors } = await finished;
-    expect({ code, errors }).toEqual({ code: 0, errors: "" });
-    const { seed, naive, opledger } = JSON.parse(output) as { seed: number; naive: Side; opledger: Side };
-    expect(seed).toBe(7);
-    expectRight(opledger);
-    expectWrong(naive);
-    const expected = planDeliveries(7).charges.reduce((total, { amountCents }) => total + amountCents, 0n);
-    expect(opledger.movedCents).toBe(String(expected));
-    expect(naive.expectedCents).toBe(String(expected));
-    await expectNothingLeft();
-  });
+  test.for(["postgres", "mariadb", "mysql"])(
+    "--engine %s --json: every cent is right with opledger, and wrong without",
+    async (name, context) => {
+      const child = start("--engine", name, "--json", "--seed", "7");
+      const finished = finish(child);
+      if (existsSync("/proc/self/environ")) {
+        // Proves that the search for what is left would find something: itself, its watchdog, the server, a worker.
+        const found = (): boolean => processes().length >= 4 || child.exitCode !== null;
+        await expect.poll(found, { timeout: 60_000 }).toBe(true);
+      }
+      const { code, output, errors } = await finished;
+      skipWithout(name, { code, errors }, context);
+      expect({ code, errors }).toEqual({ code: 0, errors: "" });
+      const { engine, seed, naive, opledger } = JSON.parse(output) as Told;
+      expect({ engine, seed }).toEqual({ engine: name, seed: 7 });
+      expectRight(opledger);
+      expectWrong(naive);
+      const expected = planDeliveries(7).charges.reduce((total, { amountCents }) => total + amountCents, 0n);
+      expect(opledger.movedCents).toBe(String(expected));
+      expect(naive.expectedCents).toBe(String(expected));
+      await expectNothingLeft();
+    },
+  );
 
   test("prints a table that a person can read, without colours where nobody sees them", async () => {
     const { code, output, errors } = await finish(start());
@@ -140,12 +171,22 @@ describe("the quickstart", { timeout: RUN_TIMEOUT_MS }, () => {
     const finished = finish(child);
     const { pid } = child;
     if (pid === undefined) throw new Error("the run did not start");
-    const serving = (): boolean => readdirSync(temporary).some((name) => name.startsWith("opledger-pg-"));
-    await expect.poll(serving, { timeout: 60_000 }).toBe(true);
+    await expect.poll(() => serving().length, { timeout: 60_000 }).toBe(1);
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     process.kill(-pid, "SIGINT");
     expect(await finished).toMatchObject({ code: 130, output: "" });
     await expectNothingLeft();
+  });
+
+  test("refuses an engine that it does not know, and says how to add one that is not there", async (context) => {
+    const unknown = await finish(start("--engine=oracle"));
+    expect(unknown.code).toBe(2);
+    expect(unknown.errors).toContain("--engine must be one of postgres, mariadb, mysql");
+    vi.stubEnv("OPLEDGER_CACHE", "/nonexistent");
+    const { code, errors } = await finish(start("--engine=mysql", "--json"));
+    if (code === 0) return context.skip("this machine has MySQL installed outside the cache folder");
+    expect(code).toBe(2);
+    expect(errors).toMatch(/MySQL is neither in .* nor installed: run npm run servers:install/);
   });
 
   test.each(["-1", "1.5", "4294967296", "x"])("refuses --seed=%s", async (seed) => {

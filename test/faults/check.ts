@@ -24,6 +24,23 @@ export async function settle<T>(promise: Promise<T>, limitMs = 20_000): Promise<
   }
 }
 
+/**
+ * How `hasty` ended, and whether that was before `patient`, which had begun to wait earlier for the same and with a longer
+ * limit. Then it was a limit of its own that ran out, and no clock need be read: the machine may be busy.
+ */
+export async function outrun<T>(
+  patient: Promise<unknown>,
+  hasty: () => Promise<T>,
+): Promise<{ readonly ended: Settled<T>; readonly first: boolean }> {
+  let waiting = true;
+  const over = (): void => {
+    waiting = false;
+  };
+  patient.then(over, over);
+  const ended = await settle(hasty());
+  return { ended, first: waiting };
+}
+
 /** Whether an error is one of opledger's own that says that the same key may be tried again. */
 export function isRetryable(error: unknown, ...codes: readonly string[]): boolean {
   return (

@@ -1,19 +1,23 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createAnyDatabase } from "../proxy/database.js";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Message } from "../proxy/messages.js";
-import { type FaultProxy, formatMessage, startProxy, targetOf, throughProxy } from "../proxy/proxy.js";
+import {
+  answersStatement,
+  type FaultProxy,
+  formatMessage,
+  runsStatement,
+  throughProxy,
+} from "../proxy/proxy.js";
 import { afterwards, count, settle } from "./check.js";
+import { databaseFor, eachTarget, proxyFor } from "./databases.js";
 import { tallyOf } from "./figures.js";
 import type { Task } from "./programs/worker.js";
 import { ONCE, SCENARIOS, type Scenario } from "./scenarios.js";
-import type { Target, Witness } from "./target.js";
-import { pgTarget } from "./targets/pg.js";
+import type { Witness } from "./target.js";
 
 const LONG = process.env.OPLEDGER_PROOF === "long";
-const TARGETS: readonly Target[] = [pgTarget];
 const WORKER = fileURLToPath(new URL("programs/worker.ts", import.meta.url));
 
 const tally = tallyOf("client-kill");
@@ -54,11 +58,11 @@ function steps(trace: readonly Message[], scenario: Scenario): Step[] {
   const seen = { client: 0, server: 0 };
   const all = trace.map((message) => ({ message, index: seen[message.direction]++ }));
   if (LONG) return all;
-  const wanted = all.filter(({ message: { name } }) => name === "Execute" || name === "CommandComplete");
+  const wanted = all.filter(({ message }) => runsStatement(message) || answersStatement(message));
   return scenario === ONCE ? wanted : [wanted.at(0), wanted.at(-1)].flatMap((step) => step ?? []);
 }
 
-describe.each(TARGETS)("$name: the client process is killed", (target) => {
+eachTarget("the client process is killed", (target) => {
   let database: { url: string; drop(): Promise<void> };
   let witness: Witness;
   let proxy: FaultProxy;
@@ -66,9 +70,9 @@ describe.each(TARGETS)("$name: the client process is killed", (target) => {
   let next = 1;
 
   beforeAll(async () => {
-    database = await createAnyDatabase();
+    database = await databaseFor(target);
     witness = await target.prepare(database.url);
-    proxy = await startProxy(targetOf(database.url));
+    proxy = await proxyFor(target, database.url);
     workers = new Workers();
   });
   afterAll(async () => {

@@ -1,24 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createAnyDatabase } from "../proxy/database.js";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { count, isRetryable, settle, show } from "./check.js";
+import { databaseFor, eachTarget } from "./databases.js";
 import { tallyOf } from "./figures.js";
-import type { Opened, Target, Witness } from "./target.js";
-import { pgTarget } from "./targets/pg.js";
+import type { Opened, Witness } from "./target.js";
 
 const LONG = process.env.OPLEDGER_PROOF === "long";
-const TARGETS: readonly Target[] = [pgTarget];
 const DURATION_MS = LONG ? 60_000 : 4_000;
 
 const tally = tallyOf("expiry");
 
-describe.each(TARGETS)("$name: the sweeper races late retries around expiry", (target) => {
+eachTarget("the sweeper races late retries around expiry", (target) => {
   let database: { url: string; drop(): Promise<void> };
   let witness: Witness;
   const opened: Opened<unknown>[] = [];
 
   beforeAll(async () => {
-    database = await createAnyDatabase();
+    database = await databaseFor(target);
     witness = await target.prepare(database.url);
     opened.push(target.open(database.url, { poolMax: 8 }), target.open(database.url, { poolMax: 8 }));
   });
@@ -76,6 +74,6 @@ describe.each(TARGETS)("$name: the sweeper races late retries around expiry", (t
     tally.violations += wrong.length;
     expect([...new Set(wrong)]).toEqual([]);
     expect(await witness.unfinished()).toBe(0);
-    expect(opened.flatMap((each) => each.leak() ?? [])).toEqual([]);
+    expect(await Promise.all(opened.map((each) => each.leak()))).toEqual([undefined, undefined]);
   });
 });

@@ -63,10 +63,10 @@ export class Tally {
     );
     const sum = total(parts);
     writeFileSync(`${CACHE}report.json`, `${JSON.stringify(sum, null, 2)}\n`);
-    console.log(`${part}: ${describe(this.figures())}`);
+    console.log(`${part}: ${describeFigures(this.figures())}`);
     const files = readdirSync(HERE, { recursive: true, encoding: "utf8" });
     if (parts.length < files.filter((file) => file.endsWith(".test.ts")).length) return;
-    console.log(`All faults: ${describe(sum)}\nWritten to .cache/report.json`);
+    console.log(`All faults: ${describeFigures(sum)}\nWritten to .cache/report.json`);
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -116,7 +116,7 @@ function merge(counters: readonly Readonly<Counters>[]): Counters {
   return merged;
 }
 
-function describe({ faults, resolved, mutants, ...rest }: Figures): string {
+export function describeFigures({ faults, resolved, mutants, ...rest }: Figures): string {
   const list = (counters: Readonly<Counters>): string =>
     Object.entries(counters)
       .map(([name, times]) => `${name} ${times}`)

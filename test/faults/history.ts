@@ -3,6 +3,9 @@ import { canonical, storedDiffers } from "./check.js";
 import type { Answer } from "./scenarios.js";
 import type { Witness } from "./target.js";
 
+/** What a history is held against. */
+type Judge = Pick<Witness, "applied" | "counted" | "increments" | "stored" | "unfinished">;
+
 interface Told extends Answer {
   readonly operation: string;
   readonly key: string;
@@ -50,7 +53,7 @@ export class History {
   }
 
   /** What is wrong, once nothing runs any more and every key has been run a last time. */
-  async check(witness: Witness, counters: number): Promise<string[]> {
+  async check(witness: Judge, counters: number): Promise<string[]> {
     const found: string[] = [];
     for (let counter = 10; counter < 10 + counters; counter++)
       found.push(...(await this.#counter(witness, counter)));
@@ -66,7 +69,7 @@ export class History {
   }
 
   /** acked <= counter <= acked + unknown, and counter = sum of the ledger's deltas. */
-  async #counter(witness: Witness, counter: number): Promise<string[]> {
+  async #counter(witness: Judge, counter: number): Promise<string[]> {
     const value = await witness.counted(counter);
     const keys = [...this.#byKey.values()].filter(
       (each) => each.counter === counter && /-[03]$/.test(each.ref.operation),
@@ -85,7 +88,7 @@ export class History {
   }
 }
 
-async function wrongTold(witness: Witness, told: readonly Told[]): Promise<string[]> {
+async function wrongTold(witness: Judge, told: readonly Told[]): Promise<string[]> {
   const found: string[] = [];
   for (const key of new Set(told.map((each) => each.key))) {
     const all = told.filter((each) => each.key === key);

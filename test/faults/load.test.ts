@@ -1,17 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createAnyDatabase } from "../proxy/database.js";
-import { type Fault, type FaultProxy, startProxy, targetOf, throughProxy } from "../proxy/proxy.js";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type Fault, type FaultProxy, throughProxy } from "../proxy/proxy.js";
 import { count, isRetryable, settle, show } from "./check.js";
+import { databaseFor, eachTarget, proxyFor } from "./databases.js";
 import { tallyOf } from "./figures.js";
 import { History } from "./history.js";
 import { ClientKilled, COUNTERS, counterOf, LoadClient, loadCall, loadRef } from "./load.js";
 import { pick, random, seedOf } from "./random.js";
-import type { Target, Witness } from "./target.js";
-import { pgTarget } from "./targets/pg.js";
+import type { Meddler } from "./target.js";
 
 const LONG = process.env.OPLEDGER_PROOF === "long";
-const TARGETS: readonly Target[] = [pgTarget];
 const CLIENTS = 8;
 /** Clients choose among this many keys at a time, and every so many calls the oldest of them is left behind. */
 const WINDOW = 24;
@@ -20,15 +18,15 @@ const DURATION_MS = LONG ? 300_000 : 12_000;
 
 const tally = tallyOf("load");
 
-describe.each(TARGETS)("$name: random load under random faults", (target) => {
+eachTarget("random load under random faults", (target) => {
   let database: { url: string; drop(): Promise<void> };
-  let witness: Witness;
+  let witness: Meddler;
   let proxy: FaultProxy;
 
   beforeAll(async () => {
-    database = await createAnyDatabase();
+    database = await databaseFor(target);
     witness = await target.prepare(database.url);
-    proxy = await startProxy(targetOf(database.url));
+    proxy = await proxyFor(target, database.url);
     await witness.seed(1);
   });
   afterAll(async () => {
@@ -95,7 +93,7 @@ describe.each(TARGETS)("$name: random load under random faults", (target) => {
       );
       if (!ended.ok) stuck.push(`key ${key} is stuck: ${show(ended.error)}`);
     }
-    const leaks = ledgers.flatMap((each) => each.leak() ?? []);
+    const leaks = (await Promise.all(ledgers.map((each) => each.leak()))).flatMap((leak) => leak ?? []);
     const found = [...untyped, ...stuck, ...leaks, ...(await history.check(witness, COUNTERS))];
     tally.violations += found.length;
     await Promise.all(ledgers.map((each) => each.close()));
@@ -108,7 +106,7 @@ const HOW: readonly Fault["how"][] = ["reset", "reset", "fin", "blackhole"];
 
 /** Cuts connections at random messages and kills random backends until the load is over. */
 async function faults(
-  { proxy, witness, mortals }: { proxy: FaultProxy; witness: Witness; mortals: readonly LoadClient[] },
+  { proxy, witness, mortals }: { proxy: FaultProxy; witness: Meddler; mortals: readonly LoadClient[] },
   next: () => number,
   running: () => boolean,
 ): Promise<void> {
@@ -118,10 +116,7 @@ async function faults(
     if (lot < 0.05) {
       if (pick(mortals, next).kill()) tally.fault("client killed");
     } else if (lot < 0.2) {
-      const kill =
-        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() " +
-        "and pid <> pg_backend_pid() and application_name = '' order by random() limit 2";
-      tally.fault("backend killed", (await witness.query(kill)).length);
+      tally.fault("backend killed", await witness.kill(2));
     } else {
       proxy.arm({
         ...{

@@ -1,25 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createAnyDatabase } from "../proxy/database.js";
-import {
-  cutPoints,
-  type Fault,
-  type FaultProxy,
-  startProxy,
-  targetOf,
-  throughProxy,
-} from "../proxy/proxy.js";
+import { cutPoints, type Fault, type FaultProxy, throughProxy } from "../proxy/proxy.js";
 import { afterwards, count, endedBadly, isRetryable, settle, show } from "./check.js";
+import { databaseFor, isHere, proxyFor } from "./databases.js";
 import { tallyOf } from "./figures.js";
 import { SCENARIOS, type Scenario } from "./scenarios.js";
 import { CallersError, type OpenOptions, type Target, type Witness } from "./target.js";
-import { pgPipelineTarget, pgTarget } from "./targets/pg.js";
+import { TARGETS } from "./targets/index.js";
+import { pgPipelineTarget } from "./targets/pg.js";
 
 const LONG = process.env.OPLEDGER_PROOF === "long";
 /** A second way to send is tried where it differs: several statements in one go, one alone, and joined. */
-const TARGETS: readonly { name: string; target: Target; scenarios: readonly Scenario[] }[] = [
-  { name: "pg", target: pgTarget, scenarios: SCENARIOS },
+const WAYS: readonly { target: Target; scenarios: readonly Scenario[] }[] = [
+  ...TARGETS.map((target) => ({ target, scenarios: SCENARIOS })),
   {
-    name: "pg pipeline",
     target: pgPipelineTarget,
     scenarios: LONG
       ? SCENARIOS
@@ -44,7 +37,13 @@ function sample(points: readonly Point[], how: How): readonly Point[] {
 const PATIENT: OpenOptions = { waitMs: 3_000, responseMs: 3_000, workTimeoutMs: 4_000 };
 const HASTY: OpenOptions = { waitMs: 150, responseMs: 100, workTimeoutMs: 250, backoff: { attemptsMax: 3 } };
 
-describe.each(TARGETS)("$name: the connection is cut at every message", ({ target, scenarios }) => {
+for (const { target, scenarios } of WAYS) {
+  describe.skipIf(!isHere(target))(`${target.name}: the connection is cut at every message`, () =>
+    matrix(target, scenarios),
+  );
+}
+
+function matrix(target: Target, scenarios: readonly Scenario[]): void {
   let database: { url: string; drop(): Promise<void> };
   let witness: Witness;
   let proxy: FaultProxy;
@@ -53,9 +52,9 @@ describe.each(TARGETS)("$name: the connection is cut at every message", ({ targe
   let missed = 0;
 
   beforeAll(async () => {
-    database = await createAnyDatabase();
+    database = await databaseFor(target);
     witness = await target.prepare(database.url);
-    proxy = await startProxy(targetOf(database.url));
+    proxy = await proxyFor(target, database.url);
   });
   afterAll(async () => {
     await proxy?.close();
@@ -69,7 +68,13 @@ describe.each(TARGETS)("$name: the connection is cut at every message", ({ targe
     const opened = target.open(throughProxy(database.url, proxy), PATIENT);
     const messages = await proxy.trace(() => scenario.run(opened, n));
     await opened.close();
-    return cutPoints(messages);
+    const points = cutPoints(messages);
+    // One row is like another: of those that follow one another only the first is cut.
+    const repeated = (at: number): boolean =>
+      messages[at]?.name === "Data" && messages[at - 1]?.name === "Data";
+    return LONG
+      ? points
+      : points.filter((_, at) => !repeated(Math.floor((at * messages.length) / points.length)));
   }
 
   /** Runs the scenario with one cut, then again with the same key, and says what was wrong. */
@@ -89,7 +94,7 @@ describe.each(TARGETS)("$name: the connection is cut at every message", ({ targe
     if (!first.ok && !(first.error instanceof CallersError) && !isRetryable(first.error)) {
       found.push(`untyped: ${show(first.error)}`);
     }
-    const leak = opened.leak();
+    const leak = await opened.leak();
     if (leak !== undefined) found.push(leak);
     proxy.releaseBlackholes();
     let again = await settle(scenario.run(opened, n));
@@ -97,7 +102,7 @@ describe.each(TARGETS)("$name: the connection is cut at every message", ({ targe
     if (!again.ok && again.error instanceof CallersError) again = await settle(scenario.run(opened, n));
     count(tally, [], again);
     found.push(...(await afterwards(witness, scenario, n, first, again)));
-    const left = opened.leak();
+    const left = await opened.leak();
     if (left !== undefined) found.push(`after the second run: ${left}`);
     await opened.close();
     tally.violations += found.length;
@@ -119,4 +124,4 @@ describe.each(TARGETS)("$name: the connection is cut at every message", ({ targe
   it("leaves no claim behind", async () => {
     expect(await witness.unfinished()).toBe(0);
   });
-});
+}

@@ -1,15 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, it } from "vitest";
-import { createAnyDatabase } from "../proxy/database.js";
+import { afterAll, beforeAll, it } from "vitest";
 import { settle, show } from "./check.js";
+import { databaseFor, eachTarget } from "./databases.js";
 import { tallyOf } from "./figures.js";
 import { seedOf } from "./random.js";
-import type { Opened, Target, Witness } from "./target.js";
-import { pgTarget } from "./targets/pg.js";
+import type { Meddler, Opened } from "./target.js";
 
 const LONG = process.env.OPLEDGER_PROOF === "long";
-const TARGETS: readonly Target[] = [pgTarget];
 const RUNS = LONG ? 1_000 : 60;
 /** Long against a command's time, short against a test's. */
 const RETENTION_MS = 60_000;
@@ -26,7 +24,7 @@ interface Model {
 
 interface Real {
   readonly opened: Opened<unknown>;
-  readonly witness: Witness;
+  readonly witness: Meddler;
   readonly scope: string;
   readonly cell: (key: string) => number;
 }
@@ -90,10 +88,7 @@ class Expire implements Command {
   constructor(readonly key: string) {}
   check = (model: Model): boolean => model.known.has(this.key);
   async run(model: Model, { witness, scope }: Real): Promise<void> {
-    await witness.query(
-      "update opledger_operations set expires_at = clock_timestamp() - interval '1 ms' where scope = $1 and key = $2",
-      [scope, this.key],
-    );
+    await witness.expire(scope, this.key);
     await sleep(2);
     model.known.delete(this.key);
   }
@@ -105,10 +100,7 @@ class Sweep implements Command {
   check = (): boolean => true;
   async run(model: Model, { opened, witness, scope }: Real): Promise<void> {
     await opened.ledger.sweep({ batch: this.batch });
-    const rows = await witness.query("select key from opledger_operations where scope = $1 order by key", [
-      scope,
-    ]);
-    const left = rows.map(({ key }) => String(key)).join();
+    const left = (await witness.keys(scope)).join();
     const expected = [...model.known.keys()].sort().join();
     if (left !== expected) throw new Error(`sweep left ${left}, not ${expected}`);
   }
@@ -139,13 +131,13 @@ const COMMANDS: fc.Arbitrary<Command>[] = [
   key.map((each) => new Inspect(each)),
 ];
 
-describe.each(TARGETS)("$name: any order of calls is what the model says", (target) => {
+eachTarget("any order of calls is what the model says", (target) => {
   let database: { url: string; drop(): Promise<void> };
-  let witness: Witness;
+  let witness: Meddler;
   let opened: Opened<unknown>;
 
   beforeAll(async () => {
-    database = await createAnyDatabase();
+    database = await databaseFor(target);
     witness = await target.prepare(database.url);
     opened = target.open(database.url, { retentionMs: RETENTION_MS });
   });

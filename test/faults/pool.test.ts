@@ -1,22 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createAnyDatabase } from "../proxy/database.js";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { count, isRetryable, settle, show } from "./check.js";
+import { databaseFor, eachTarget } from "./databases.js";
 import { tallyOf } from "./figures.js";
-import type { Opened, OpenOptions, Target, Witness } from "./target.js";
-import { pgTarget } from "./targets/pg.js";
-
-const TARGETS: readonly Target[] = [pgTarget];
+import type { Meddler, Opened, OpenOptions } from "./target.js";
 
 const tally = tallyOf("pool");
 
-describe.each(TARGETS)("$name: pools that run dry and connections that are killed", (target) => {
+eachTarget("pools that run dry and connections that are killed", (target) => {
   let database: { url: string; drop(): Promise<void> };
-  let witness: Witness;
+  let witness: Meddler;
   const opened: Opened<unknown>[] = [];
 
   beforeAll(async () => {
-    database = await createAnyDatabase();
+    database = await databaseFor(target);
     witness = await target.prepare(database.url);
   });
   afterAll(async () => {
@@ -47,7 +44,7 @@ describe.each(TARGETS)("$name: pools that run dry and connections that are kille
     count(tally, a.events, { ok: true, value: 0 });
     const statuses = ends.map((each) => (each.ok ? each.value.status : show(each.error))).sort();
     expect(statuses).toEqual(["executed", "replayed", "replayed"]);
-    expect(a.leak()).toBeUndefined();
+    expect(await a.leak()).toBeUndefined();
     expect(await witness.applied(1)).toBe(1);
   });
 
@@ -72,7 +69,7 @@ describe.each(TARGETS)("$name: pools that run dry and connections that are kille
     tally.fault("pool exhaustion");
     count(tally, a.events, { ok: true, value: 0 });
     expect(ends).toHaveLength(3);
-    expect(a.leak()).toBeUndefined();
+    expect(await a.leak()).toBeUndefined();
     for (const n of [3, 4, 5]) {
       const again = await settle(greedy(a, `own-${n}`, n));
       expect(again.ok ? "ok" : show(again.error)).toBe("ok");
@@ -89,22 +86,17 @@ describe.each(TARGETS)("$name: pools that run dry and connections that are kille
       });
     });
     await sleep(50);
-    const startedAt = performance.now();
+    // Ends only by the limit: the connection is given back after it.
     const starved = await settle(
       a.ledger.operation({ operation: "starve", key: "1" }).insert({ into: "effects", values: { n: 6 } }),
     );
-    const tookMs = performance.now() - startedAt;
     finish();
     await held;
     tally.fault("pool exhaustion");
     count(tally, [], starved);
     expect(starved.ok ? "ok" : isRetryable(starved.error, "OPLEDGER_ROLLED_BACK")).toBe(true);
-    expect(tookMs).toBeLessThan(7_000);
-    expect(a.leak()).toBeUndefined();
+    expect(await a.leak()).toBeUndefined();
   });
-
-  const KILL_OTHERS =
-    "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
 
   it("backends killed inside the work are retried", async () => {
     const a = open();
@@ -113,7 +105,7 @@ describe.each(TARGETS)("$name: pools that run dry and connections that are kille
       a.ledger.once({ operation: "killed", key: "1" }, async (tx) => {
         runs += 1;
         await a.effect(tx, 7);
-        if (runs < 3) await witness.query(KILL_OTHERS);
+        if (runs < 3) await witness.kill();
         await a.effect(tx, 7);
         return runs;
       }),
@@ -122,13 +114,13 @@ describe.each(TARGETS)("$name: pools that run dry and connections that are kille
     count(tally, a.events, ended);
     expect(ended).toMatchObject({ ok: true, value: { status: "executed", value: 3 } });
     expect(await witness.applied(7)).toBe(2);
-    expect(a.leak()).toBeUndefined();
+    expect(await a.leak()).toBeUndefined();
   });
 
   it("backends killed while the pool is idle cost nothing", async () => {
     const a = open();
     await Promise.all([1, 2, 3].map((n) => greedy(a, `warm-${n}`, 80 + n)));
-    await witness.query(KILL_OTHERS);
+    await witness.kill();
     tally.fault("backend killed", 3);
     const ends = await Promise.all([1, 2, 3].map((n) => settle(greedy(a, `cold-${n}`, 90 + n))));
     count(tally, a.events, { ok: true, value: 0 });
@@ -149,10 +141,8 @@ describe.each(TARGETS)("$name: pools that run dry and connections that are kille
     });
     await sleep(100);
     const waiter = settle(b.ledger.once({ operation: "wait", key: "1" }, () => 9));
-    await sleep(100);
-    await witness.query(
-      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
-    );
+    // MySQL shows who waits as it was, for as long as somebody asks again within 100 ms.
+    while ((await witness.killWaiting()) === 0) await sleep(150);
     tally.fault("backend killed");
     await sleep(50);
     finish();

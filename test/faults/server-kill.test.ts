@@ -1,33 +1,30 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type FaultProxy, startProxy, targetOf, throughProxy } from "../proxy/proxy.js";
-import { provide } from "../servers/provide.js";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import type { Message } from "../proxy/messages.js";
+import { answersStatement, type FaultProxy, runsStatement, throughProxy } from "../proxy/proxy.js";
 import type { Server } from "../servers/types.js";
 import { afterwards, count, isRetryable, settle, show } from "./check.js";
+import { eachTarget, proxyFor, serverFor } from "./databases.js";
 import { tallyOf } from "./figures.js";
 import { SCENARIOS, type Scenario } from "./scenarios.js";
-import { CallersError, type Target, type Witness } from "./target.js";
-import { pgTarget } from "./targets/pg.js";
+import { CallersError, type Witness } from "./target.js";
 
 const LONG = process.env.OPLEDGER_PROOF === "long";
-const TARGETS: readonly Target[] = [pgTarget];
 
 const tally = tallyOf("server-kill");
 
 const CLIENTS = 8;
 const LOADS = LONG ? 20 : 3;
 
-describe.each(TARGETS)("$name: the server is killed", (target) => {
+eachTarget("the server is killed", (target) => {
   let server: Server;
   let witness: Witness;
   let proxy: FaultProxy;
   let next = 1;
 
   beforeAll(async () => {
-    const provided = await provide("postgres", { own: true, durable: true });
-    if (provided.status !== "ready") throw new Error(provided.reason);
-    server = provided.server;
+    server = await serverFor(target, true);
     witness = await target.prepare(server.url);
-    proxy = await startProxy(targetOf(server.url));
+    proxy = await proxyFor(target, server.url);
   });
   afterAll(async () => {
     await proxy?.close();
@@ -41,25 +38,33 @@ describe.each(TARGETS)("$name: the server is killed", (target) => {
     { when: "after it committed", direction: "server", committed: true },
   ] as const;
 
+  /** The place, among the messages of a direction, of the one that commits, or that says so: a run's last. */
+  async function commitOf(scenario: Scenario, direction: Message["direction"]): Promise<number> {
+    const n = next++;
+    await witness.seed(n);
+    const opened = target.open(throughProxy(server.url, proxy));
+    const messages = await proxy.trace(() => scenario.run(opened, n));
+    await opened.close();
+    return messages
+      .filter((message) => message.direction === direction)
+      .findLastIndex(direction === "client" ? runsStatement : answersStatement);
+  }
+
   it.each(
     scenarios.flatMap((scenario) => moments.map((moment) => ({ name: scenario.name, scenario, ...moment }))),
   )(
     "$name, $when: both effect and ledger row, or neither",
     { timeout: 60_000 },
     async ({ scenario, ...moment }) => {
+      const commit = await commitOf(scenario, moment.direction);
       const n = next++;
       await witness.seed(n);
       const opened = target.open(throughProxy(server.url, proxy));
       let killed: Promise<void> | undefined;
-      let last = "";
-      proxy.onMessage = ({ direction, phase, name, text }) => {
-        if (phase !== "steady" || killed !== undefined) return;
-        if (direction === "client" && name !== "Sync")
-          last = name === "Parse" || name === "Query" ? text : last;
-        const ends =
-          direction === "server" ? name === "CommandComplete" : name === "Execute" || name === "Query";
-        const commits = /commit/i.test(direction === "server" ? text : last) || scenario.name === "increment";
-        if (direction === moment.direction && ends && commits) killed = server.kill();
+      let passed = 0;
+      proxy.onMessage = ({ direction, phase }) => {
+        if (phase !== "steady" || direction !== moment.direction) return;
+        if (passed++ === commit) killed = server.kill();
       };
       const first = await settle(scenario.run(opened, n));
       proxy.onMessage = undefined;

@@ -1,12 +1,7 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import pg from "pg";
 import { afterAll, expect, it } from "vitest";
-import { startProxy, type Target, targetOf } from "../proxy/proxy.js";
-import { startManaged } from "../servers/managed.js";
+import { startProxy, targetOf } from "../proxy/proxy.js";
 import { startPostgres } from "../servers/postgres.js";
-import { findPostgres } from "../servers/postgres-binaries.js";
-import { serverDirectory, unprivilegedUser } from "../servers/system.js";
+import { hasBackup, startStandby } from "../servers/standby.js";
 import type { Server } from "../servers/types.js";
 import { settle, show } from "./check.js";
 import { tallyOf } from "./figures.js";
@@ -17,50 +12,6 @@ const servers: Server[] = [];
 afterAll(async () => {
   for (const server of servers) await server.stop();
 });
-
-/** A standby of `primary`, streaming asynchronously. */
-async function startStandby(primary: Target): Promise<Server> {
-  const user = unprivilegedUser("postgres");
-  const binaries = findPostgres(undefined, user);
-  const directory = serverDirectory("pgs", user);
-  const data = join(directory, "data");
-  const url = (port: number): string => `postgres://postgres@127.0.0.1:${port}/postgres`;
-  return startManaged(
-    {
-      ...{
-        engine: "postgres",
-        directory,
-        user,
-        url,
-        stopSignal: "SIGINT",
-        command: join(binaries, "postgres"),
-      },
-      argumentsFor: (port) => ["-D", data, "-p", String(port)],
-      ready: async (port) => {
-        const client = new pg.Client({ connectionString: url(port), connectionTimeoutMillis: 2_000 });
-        client.on("error", () => {});
-        await client.connect();
-        await client.end();
-        return "standby";
-      },
-    },
-    async (run) => {
-      await run(join(binaries, "pg_basebackup"), [
-        ...["-h", primary.host, "-p", String(primary.port), "-U", "postgres"],
-        ...["-D", data, "-R", "-X", "stream", "-c", "fast", "--no-sync"],
-      ]);
-    },
-  );
-}
-
-/** The npm package's binaries have none. */
-function hasBackup(): boolean {
-  try {
-    return existsSync(join(findPostgres(undefined, unprivilegedUser("postgres")), "pg_basebackup"));
-  } catch {
-    return false;
-  }
-}
 
 it.skipIf(!hasBackup())(
   "a failover to an asynchronous standby loses ledger and effect together",

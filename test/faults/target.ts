@@ -1,15 +1,35 @@
 import type { EventListener, LedgerEvent } from "../../src/core/events.js";
 import type { Ledger } from "../../src/core/ledger.js";
 import type { Backoff } from "../../src/core/retry.js";
+import type { Engine } from "../servers/types.js";
 
 /** A client library that the fault tests run against: how to reach a ledger through it, and how to look behind it. */
 export interface Target {
   readonly name: string;
+  readonly engine: Engine;
+  readonly speech: Speech;
   /** Opens a pool of its own, with a ledger over it. */
   open(url: string, options?: OpenOptions): Opened<unknown>;
   /** Creates the ledger and the tables that the scenarios write to. */
-  prepare(url: string): Promise<Witness>;
+  prepare(url: string): Promise<Meddler>;
 }
+
+/** What only one engine understands: how it is asked to make a fault itself. */
+export interface Speech {
+  /** Fails as a statement does that lost to a concurrent transaction. */
+  readonly conflict: string;
+  /** Ends a session whose transaction is idle for longer than `limitMs`. */
+  readonly idleTimeout: { readonly settings: Settings; readonly limitMs: number };
+  /** Ends the slow statement, and says so with `code`; `slow(0)` is the same statement in no time. */
+  readonly statementTimeout: {
+    readonly settings: Settings;
+    readonly code: string;
+    slow(seconds: number): string;
+  };
+}
+
+/** Of a session, by the server's own names. */
+export type Settings = Readonly<Record<string, string>>;
 
 export interface OpenOptions {
   readonly waitMs?: number;
@@ -20,6 +40,8 @@ export interface OpenOptions {
   readonly poolMax?: number;
   /** Milliseconds after which the work's own statements are given up. */
   readonly workTimeoutMs?: number;
+  /** Of this pool's sessions. */
+  readonly settings?: Settings;
   readonly onEvent?: EventListener;
 }
 
@@ -37,8 +59,10 @@ export interface Opened<Tx> {
   joined<T>(
     body: (ledger: Ledger<Tx>, sql: (statement: string) => Promise<unknown>) => Promise<T>,
   ): Promise<T>;
+  /** Opens that many connections of the pool, and gives them back. */
+  warm(connections: number): Promise<void>;
   /** What is wrong with the pool now that no call is under way; undefined where nothing is. */
-  leak(): string | undefined;
+  leak(): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
@@ -67,4 +91,16 @@ export interface Witness {
   unfinished(): Promise<number>;
   query(statement: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
   close(): Promise<void>;
+}
+
+/** A witness who also does what time and administrators do. */
+export interface Meddler extends Witness {
+  /** The keys of a scope that the ledger holds, sorted. */
+  keys(scope: string): Promise<string[]>;
+  /** Moves a key past its retention, as time would. */
+  expire(scope: string, key: string): Promise<void>;
+  /** Ends connections to this database other than its own: all of them, or as many, chosen at random. @returns how many */
+  kill(atMost?: number): Promise<number>;
+  /** Ends the connections that wait for a lock. @returns how many */
+  killWaiting(): Promise<number>;
 }

@@ -1,5 +1,5 @@
 /**
- * npm run generate: the clients and the metadata of prisma/*.prisma, into prisma/generated. What is up to date is left as it is.
+ * npm run generate: the clients and the metadata of every schema here, into prisma/generated. What is up to date is left as it is.
  *
  * `prisma generate` runs as a user runs it, with this package's command on the PATH. It never runs the schema engine, yet will not
  * start without one, and cannot download it everywhere: any file in its place will do.
@@ -14,7 +14,13 @@ import { promisify } from "node:util";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const CACHE = join(ROOT, ".cache/prisma");
 const GENERATOR = join(ROOT, "src/adapters/prisma/generator");
-const SCHEMAS = { postgresql: "schema.prisma", mysql: "mysql.prisma", sqlite: "sqlite.prisma" };
+/** By the folder in prisma/generated. */
+const SCHEMAS = {
+  postgresql: "prisma/schema.prisma",
+  mysql: "prisma/mysql.prisma",
+  sqlite: "prisma/sqlite.prisma",
+  bench: "bench/schema.prisma",
+};
 
 /**
  * Runs `prisma generate` on one schema.
@@ -25,7 +31,13 @@ export async function prismaGenerate(schema: string): Promise<string> {
   const run = promisify(execFile);
   const prisma = join(ROOT, "node_modules/prisma/build/index.js");
   const PATH = [commandFolder(), process.env.PATH].join(delimiter);
-  const env = { ...process.env, PATH, PRISMA_SCHEMA_ENGINE_BINARY: "/bin/false", NO_COLOR: "1" };
+  const env = {
+    ...process.env,
+    PATH,
+    PRISMA_SCHEMA_ENGINE_BINARY: "/bin/false",
+    CHECKPOINT_DISABLE: "1",
+    NO_COLOR: "1",
+  };
   try {
     const { stdout } = await run(process.execPath, [prisma, "generate", "--schema", schema], {
       env,
@@ -58,9 +70,9 @@ function fingerprintOf(schema: string): string {
 }
 
 export async function generateAll(): Promise<void> {
-  for (const [provider, name] of Object.entries(SCHEMAS)) {
-    const schema = join(ROOT, "prisma", name);
-    const output = join(ROOT, "prisma/generated", provider);
+  for (const [folder, name] of Object.entries(SCHEMAS)) {
+    const schema = join(ROOT, name);
+    const output = join(ROOT, "prisma/generated", folder);
     const mark = join(output, "fingerprint");
     const fingerprint = fingerprintOf(schema);
     if (existsSync(mark) && readFileSync(mark, "utf8") === fingerprint) continue;

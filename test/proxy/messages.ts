@@ -24,6 +24,19 @@ export interface Message {
  */
 export const PREVIEW_BYTES = 1024;
 
+const STATEMENTS: ReadonlySet<string> = new Set(["Execute", "Query", "COM_QUERY", "COM_STMT_EXECUTE"]);
+const DONE: ReadonlySet<string> = new Set(["CommandComplete", "OK", "ResultSet"]);
+
+/** Whether the message makes the server run a statement. */
+export function runsStatement({ name }: Message): boolean {
+  return STATEMENTS.has(name);
+}
+
+/** Whether the message is the first by which the server says that a statement has run. */
+export function answersStatement({ name }: Message): boolean {
+  return DONE.has(name);
+}
+
 /** One line for logs and test names. */
 export function formatMessage(message: Message): string {
   const arrow = message.direction === "client" ? "->" : "<-";

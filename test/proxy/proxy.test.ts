@@ -147,9 +147,7 @@ describe("a blackhole", () => {
     await client.query("begin");
     await client.query("insert into effects (key) values ($1)", [nextKey]);
     proxy.arm({ direction, moment, how: "blackhole" });
-    const startedMs = performance.now();
     await expect(client.query("commit")).rejects.toThrow("Query read timeout");
-    expect(performance.now() - startedMs).toBeGreaterThan(290);
     expect(await effects(nextKey)).toBe(rows);
 
     // Not even the client's end reaches the server: only the proxy lets go.

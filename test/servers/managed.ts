@@ -25,7 +25,8 @@ export interface Launch {
 
 const READY_TIMEOUT_MS = 60_000;
 const READY_POLL_MS = 20;
-const STOP_TIMEOUT_MS = 15_000;
+/** After this long an orderly shutdown is given up, and the server killed. */
+export const STOP_TIMEOUT_MS = 15_000;
 const STOP_POLL_MS = 5;
 const PORT_ATTEMPTS_MAX = 5;
 const RESTART_ATTEMPTS_MAX = 5;

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { startFlavour } from "./mysql-family.js";
+import { type Member, startFlavour } from "./mysql-family.js";
 import { unprivilegedUser } from "./system.js";
 import { type Server, ServerUnavailableError, type StartOptions } from "./types.js";
 
@@ -10,10 +10,10 @@ function find(program: string): string | undefined {
 }
 
 /**
- * A private MariaDB out of the system's packages, with `root` and no password.
+ * A private MariaDB out of the system's packages, with `root` and no password; one node of a cluster where `member` is given.
  * @throws {ServerUnavailableError} MariaDB is not installed
  */
-export async function startMariadb(options: StartOptions = {}): Promise<Server> {
+export async function startMariadb(options: StartOptions = {}, member?: Member): Promise<Server> {
   const command = find("mariadbd");
   const installer = find("mariadb-install-db");
   if (command === undefined || installer === undefined) {
@@ -34,6 +34,7 @@ export async function startMariadb(options: StartOptions = {}): Promise<Server> 
       },
       places: [],
       settings: { "innodb-log-file-size": "32M" },
+      ...(member !== undefined && { member }),
     },
     options,
   );

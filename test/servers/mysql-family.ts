@@ -16,6 +16,16 @@ interface Flavour {
   /** Where the server's own files are, for both programs. */
   readonly places: readonly string[];
   readonly settings: Readonly<Record<string, string>>;
+  /** For a server that is one of several. */
+  readonly member?: Member;
+}
+
+/** What a node of a cluster does beside what a server alone does. */
+export interface Member {
+  /** Settings of the next start, which may depend on what the last one left. `program` is the server, on its data. */
+  settings(program: readonly string[], user: User | undefined): Promise<Readonly<Record<string, string>>>;
+  /** Throws while the node behind `url` is not a part of the cluster that can be used. */
+  joined(url: string): Promise<void>;
 }
 
 const COMMON = {
@@ -44,34 +54,41 @@ const DATABASE = "test";
 
 /** A private server of the MySQL family, with `root` and no password. */
 export async function startFlavour(flavour: Flavour, options: StartOptions): Promise<Server> {
-  const { engine, user, command, initialize, places } = flavour;
+  const { engine, user, command, initialize, places, member } = flavour;
   const directory = serverDirectory(engine === "mysql" ? "my" : "ma", user);
   const dataDirectory = join(directory, "data");
   const initFile = join(directory, "init.sql");
   const durability = options.durable ? DURABLE : FAST;
   const settings = { ...COMMON, ...flavour.settings, ...durability, ...options.settings };
-  const base = ["--no-defaults", ...places, `--datadir=${dataDirectory}`];
+  // A server that starts removes every temporary table that it finds, those of others too.
+  const base = ["--no-defaults", ...places, `--datadir=${dataDirectory}`, `--tmpdir=${directory}`];
+  const url = (port: number): string => `mysql://root@127.0.0.1:${port}/${DATABASE}`;
+  let joining: Readonly<Record<string, string>> = {};
   const launch: Launch = {
     engine,
     directory,
     user,
     command,
+    async configure() {
+      joining = (await member?.settings([command, ...base], user)) ?? {};
+    },
     argumentsFor: (port) => [
       ...base,
       `--port=${port}`,
       `--socket=${join(directory, "socket")}`,
       `--pid-file=${join(directory, "pid")}`,
-      `--tmpdir=${directory}`,
       `--init-file=${initFile}`,
-      ...flags(settings),
+      ...flags({ ...settings, ...joining }),
     ],
-    url: (port) => `mysql://root@127.0.0.1:${port}/${DATABASE}`,
+    url,
     stopSignal: "SIGTERM",
     async ready(port, log) {
       // The log line first: a MariaDB that gets SIGTERM between "port open" and this line hangs for minutes, and
       // only the line tells that the one who answers on the port is this server.
       if (!/ready for connections/.test(log)) throw new Error("no 'ready for connections' in the log");
-      return (await readGreeting("127.0.0.1", port)).version;
+      const { version } = await readGreeting("127.0.0.1", port);
+      await member?.joined(url(port));
+      return version;
     },
   };
   return startManaged(launch, async (run) => {

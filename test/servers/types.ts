@@ -23,6 +23,14 @@ export interface Server {
   resume(): void;
 }
 
+/** Servers that replicate to each other, each with a port of its own. */
+export interface Cluster {
+  readonly nodes: readonly Server[];
+  /** Waits until every node is a part of one cluster and has caught up with the others. */
+  whole(): Promise<void>;
+  stop(): Promise<void>;
+}
+
 export interface StartOptions {
   /** Server settings by the server's own names; they win over the defaults. */
   readonly settings?: Readonly<Record<string, string>>;

@@ -1,6 +1,5 @@
-import { randomBytes } from "node:crypto";
-import pg from "pg";
 import { inject } from "vitest";
+import { createDatabaseOn } from "./databases.js";
 import type { ServerName } from "./provide.js";
 // For its augmentation of vitest's ProvidedContext, which types what inject() returns.
 import type {} from "./vitest-setup.js";
@@ -10,30 +9,12 @@ export function serverUrl(name: ServerName): string | undefined {
   return inject("servers")[name];
 }
 
-async function execute(url: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
-}
-
 /**
- * A fresh, empty database on a shared PostgreSQL server: what isolates one test file from the next.
+ * A fresh, empty database on a shared server: what isolates one test file from the next.
  * @throws {Error} this run has no such server; ask {@link serverUrl} before, and skip
  */
 export async function createDatabase(name: ServerName): Promise<{ url: string; drop(): Promise<void> }> {
   const server = serverUrl(name);
   if (server === undefined) throw new Error(`this test run has no server ${name}: see the top of its output`);
-  const database = `test_${randomBytes(8).toString("hex")}`;
-  await execute(server, `create database ${database} template template0`);
-  const url = new URL(server);
-  url.pathname = `/${database}`;
-  return {
-    url: url.href,
-    // With force: a test that failed may have left connections, and the next test must not pay for them.
-    drop: () => execute(server, `drop database if exists ${database} with (force)`),
-  };
+  return createDatabaseOn(server);
 }

@@ -6,7 +6,7 @@ conformance(
     name: "mysql2 callback pool, no FOUND_ROWS × MariaDB 10.11",
     server: "mariadb",
     suite: "functional",
-    cases: 357,
+    cases: 364,
     source: "pool",
     flags: ["-FOUND_ROWS"],
   }),

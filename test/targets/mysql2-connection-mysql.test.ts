@@ -6,7 +6,7 @@ conformance(
     name: "mysql2 connection × MySQL 9.7",
     server: "mysql",
     suite: "functional",
-    cases: 357,
+    cases: 364,
     source: "connection",
   }),
 );

@@ -51,6 +51,9 @@ export function mysqlTarget(options: MysqlTarget): Target {
     beyondSnapshot: "replayed",
     reportsWaiting: false,
     refusesLostUpdates: false,
+    exactNumbers: true,
+    writers: "many",
+    noticesOver: true,
     ledgerName: ledger === undefined ? "default" : "custom",
   };
   return {
@@ -89,6 +92,8 @@ function adapt(
     incrementMany: (increments) => ledger.incrementMany(increments),
     sweep: (options) => ledger.sweep(options),
     inspect: (ref) => ledger.inspect(ref),
+    erase: (options) => ledger.erase(options),
+    stats: () => ledger.stats(),
   };
 }
 

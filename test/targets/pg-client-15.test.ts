@@ -6,7 +6,7 @@ conformance(
     name: "pg client × PostgreSQL 15",
     server: "postgres15",
     suite: "functional",
-    cases: 357,
+    cases: 364,
     source: "client",
   }),
 );

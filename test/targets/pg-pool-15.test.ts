@@ -7,7 +7,7 @@ conformance(
     name: "pg pool × PostgreSQL 15",
     server: "postgres15",
     suite: "functional",
-    cases: 392,
+    cases: 399,
     extras: postgresOnly,
   }),
 );

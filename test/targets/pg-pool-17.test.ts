@@ -7,7 +7,7 @@ conformance(
     name: "pg pool × PostgreSQL 17",
     server: "postgres17",
     suite: "functional",
-    cases: 392,
+    cases: 399,
     extras: postgresOnly,
   }),
 );

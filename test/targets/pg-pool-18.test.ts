@@ -7,7 +7,7 @@ conformance(
     name: "pg pool × PostgreSQL 18",
     server: "postgres18",
     suite: "functional",
-    cases: 392,
+    cases: 399,
     extras: postgresOnly,
   }),
 );

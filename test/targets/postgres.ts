@@ -51,6 +51,9 @@ export function postgresTarget(options: PostgresTarget): Target {
     beyondSnapshot: "refused",
     reportsWaiting: true,
     refusesLostUpdates: true,
+    exactNumbers: true,
+    writers: "many",
+    noticesOver: true,
     ledgerName: options.ledger === undefined ? "default" : "custom",
   };
   return {
@@ -88,6 +91,8 @@ function adapt(ledger: Ledger<PgTransaction>, nest: Nest): TestLedger {
     incrementMany: (increments) => ledger.incrementMany(increments),
     sweep: (options) => ledger.sweep(options),
     inspect: (ref) => ledger.inspect(ref),
+    erase: (options) => ledger.erase(options),
+    stats: () => ledger.stats(),
   };
 }
 

@@ -50,6 +50,9 @@ export class LedgerDuplicate extends Error {
 /** The errors by which a server says that it ends the connection: shutdown, kill, and its own timeouts. */
 const SHUTDOWN: ReadonlySet<number> = new Set([1053, 1077, 1079, 1080, 1927, 2006, 2013, 3032, 4031]);
 
+/** mysql2 gave a statement up, which the server may still run: whatever follows would come after it, or never. */
+const CLIENT_TIMEOUT = "PROTOCOL_SEQUENCE_TIMEOUT";
+
 const gone = new WeakSet<Connection>();
 const losses = new WeakSet<Error>();
 const listening = new WeakSet<Connection>();
@@ -69,10 +72,18 @@ export function isGone(connection: Connection): boolean {
 /** Remembers that an error of this connection's came from its loss; the work's other clients have the same errors. */
 export function noteLoss(connection: Connection, error: unknown): void {
   if (!(error instanceof Error)) return;
-  const { fatal } = error as { fatal?: unknown };
-  if (fatal !== true && !SHUTDOWN.has(errnoOf(error) ?? 0)) return;
+  const { fatal, code } = error as { fatal?: unknown; code?: unknown };
+  if (fatal !== true && code !== CLIENT_TIMEOUT && !SHUTDOWN.has(errnoOf(error) ?? 0)) return;
   gone.add(connection);
   losses.add(error);
+}
+
+/**
+ * Remembers that a node of a cluster, cut off from the others, refused a statement in the midst of a transaction: that is
+ * lost as with the connection. Refused at the beginning, nothing was, and another try at once is of no use.
+ */
+export function noteCutOff(error: unknown): void {
+  if (error instanceof Error && errnoOf(error) === ERRNO.unknownCommand) losses.add(error);
 }
 
 const outdated = new WeakSet<Error>();
@@ -112,6 +123,7 @@ const POISON: ReadonlySet<number> = new Set([
   ERRNO.recordChanged,
   ERRNO.rolledBackByPlugin,
   ERRNO.errorDuringCommit,
+  ERRNO.hookFailed,
   ERRNO.unknownCommand,
   ERRNO.xaDeadlock,
   ERRNO.xaTimeout,

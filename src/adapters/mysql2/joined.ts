@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import type {
   Closing,
   Database,
@@ -8,8 +7,8 @@ import type {
   Statement,
   TransactionPlan,
 } from "../../core/executor.js";
-import { Mutex } from "../../core/mutex.js";
 import { inOrder, runScript } from "../../core/script.js";
+import { inTurn } from "../../core/turns.js";
 import { Bounded } from "./bounded.js";
 import { type Connection, connectionOf, type MysqlConnectionLike } from "./client.js";
 import {
@@ -82,7 +81,7 @@ export class JoinedMysqlDatabase implements Database<MysqlTransaction> {
   ): Promise<T> {
     const { opening, script } = plan;
     const opened =
-      script === undefined ? await inTurn(executor, opening) : inOrder(await runScript(executor, script));
+      script === undefined ? await inSequence(executor, opening) : inOrder(await runScript(executor, script));
     const { closing, value } = await this.#body(plan, opened, executor);
     await executor.all(() => close(executor, closing));
     await release();
@@ -117,34 +116,27 @@ export class JoinedMysqlDatabase implements Database<MysqlTransaction> {
     timeoutMs: number,
     body: (savepoint: { readonly release: () => Promise<void> }) => Promise<T>,
   ): Promise<T> {
-    const outer = levels.getStore();
-    const mutex = outer?.get(this.#connection) ?? mutexOf(this.#connection);
-    const unlock = await mutex.lock(timeoutMs);
-    if (unlock === undefined)
-      throw new Unavailable(`the connection was busy with another operation for ${timeoutMs} ms`);
-    const depth = (depths.get(this.#connection) ?? 0) + 1;
-    const name = `opledger_join_${depth}`;
+    const late = (): Error =>
+      new Unavailable(`the connection was busy with another operation for ${timeoutMs} ms`);
     const send = (sql: string): Promise<ResultSet> =>
       this.#sender.send(this.#connection, statement(sql), timeoutMs);
-    try {
-      this.#handle?.refuseEnded();
-      depths.set(this.#connection, depth);
-      await send(`SAVEPOINT ${name}`);
-      if (!this.#sender.isOpen(this.#connection)) {
-        throw new TypeError(
-          "`within` joins an open transaction, and this connection has none; begin one first",
-        );
+    return inTurn(this.#connection, timeoutMs, late, async (depth) => {
+      const name = `opledger_join_${depth}`;
+      try {
+        this.#handle?.refuseEnded();
+        await send(`SAVEPOINT ${name}`);
+        if (!this.#sender.isOpen(this.#connection)) {
+          throw new TypeError(
+            "`within` joins an open transaction, and this connection has none; begin one first",
+          );
+        }
+        return await body({ release: async () => void (await send(`RELEASE SAVEPOINT ${name}`)) });
+      } catch (error) {
+        this.#handle?.observe(error);
+        await this.#undo(send, name);
+        throw error;
       }
-      const release = async (): Promise<void> => void (await send(`RELEASE SAVEPOINT ${name}`));
-      return await levels.run(new Map(outer).set(this.#connection, new Mutex()), () => body({ release }));
-    } catch (error) {
-      this.#handle?.observe(error);
-      await this.#undo(send, name);
-      throw error;
-    } finally {
-      depths.set(this.#connection, depth - 1);
-      unlock();
-    }
+    });
   }
 
   async #undo(send: (sql: string) => Promise<ResultSet>, name: string): Promise<void> {
@@ -158,7 +150,7 @@ export class JoinedMysqlDatabase implements Database<MysqlTransaction> {
   }
 }
 
-async function inTurn(executor: Executor, statements: readonly Statement[]): Promise<ResultSet[]> {
+async function inSequence(executor: Executor, statements: readonly Statement[]): Promise<ResultSet[]> {
   const results: ResultSet[] = [];
   for (const each of statements) results.push(await executor.run(each));
   return results;
@@ -173,18 +165,4 @@ async function close(executor: Executor, closing: readonly Statement[]): Promise
       throw errnoOf(error) === 1062 ? new LedgerDuplicate(error) : error;
     }
   }
-}
-
-/** Savepoints of one name replace each other, so those of nested calls have names of their own. */
-const depths = new WeakMap<Connection, number>();
-/** Who may set savepoints in a connection's open transaction: within a savepoint's own body, a level of its own. */
-const mutexes = new WeakMap<Connection, Mutex>();
-const levels = new AsyncLocalStorage<ReadonlyMap<Connection, Mutex>>();
-
-function mutexOf(connection: Connection): Mutex {
-  const known = mutexes.get(connection);
-  if (known !== undefined) return known;
-  const made = new Mutex();
-  mutexes.set(connection, made);
-  return made;
 }

@@ -1,7 +1,8 @@
 import { RolledBackError } from "../../core/errors.js";
+import { endsTransaction } from "../../dialects/mysql/control.js";
 import { type Connection, inTransaction, type QueryOptions } from "./client.js";
-import { noteLoss, poisons } from "./failure.js";
-import { endsTransaction } from "./statements.js";
+
+import { noteCutOff, noteLoss, poisons } from "./failure.js";
 
 /** What the work of an operation gets: the queries of the transaction it runs in, and nothing that would end it. */
 export interface MysqlTransaction {
@@ -60,6 +61,7 @@ export class TransactionHandle implements MysqlTransaction {
   /** Remembers an error that the transaction saw. One that undid a part of it must not be lived with. */
   observe(error: unknown): void {
     noteLoss(this.connection, error);
+    noteCutOff(error);
     this.firstError ??= error;
     if (poisons(error)) {
       this.#poison ??= error;

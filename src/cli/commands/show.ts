@@ -67,7 +67,7 @@ function present(found: InspectedOperation, withValue: boolean): Report {
         ["fingerprint", Buffer.from(fingerprint).toString("hex")],
         ["created", time(found.createdAt)],
         ["expires", expiry],
-        ["result", bytes(found.resultBytes)],
+        ["result", found.erased ? style.yellow("erased") : bytes(found.resultBytes)],
       ];
       if (withValue) rows.push(["value", JSON.stringify(value ?? null, shown, 2)]);
       return columns(rows.map(([name = "", text = ""]) => [style.dim(name), text]));

@@ -19,3 +19,10 @@ export interface LedgerNames {
   readonly schema: string | undefined;
   readonly table: string;
 }
+
+export interface ConnectOptions {
+  /** The project, whose drivers are used. */
+  readonly cwd: string;
+  /** Whether an SQLite file that is not there is made. */
+  readonly create: boolean;
+}

@@ -1,6 +1,6 @@
 import { createLedger, type MysqlConnectionLike } from "../../adapters/mysql2/index.js";
 import type { Row } from "../../core/executor.js";
-import type { Client } from "./client.js";
+import type { Client, ConnectOptions } from "./client.js";
 import { loadDriver } from "./drivers.js";
 import { CONNECT_MS } from "./postgres.js";
 
@@ -19,7 +19,7 @@ type Connection = MysqlConnectionLike & {
   on(event: "error", listener: () => void): unknown;
 };
 
-export async function connectMysql(target: string, cwd: string): Promise<Client> {
+export async function connectMysql(target: string, { cwd }: ConnectOptions): Promise<Client> {
   const { module } = await loadDriver(["mysql2/promise"], cwd);
   const mysql = (module.default ?? module) as Mysql2Module;
   const connection = await mysql.createConnection({

@@ -1,11 +1,13 @@
 import { DEFAULT_TABLE } from "../../core/options.js";
+import { quoted } from "../../migrations/quote.js";
 import type { DatabaseFlags } from "../command.js";
 import { CliError, EXIT } from "../exit.js";
 import type { Io } from "../io.js";
-import type { Client, LedgerNames } from "./client.js";
+import type { Client, ConnectOptions, LedgerNames } from "./client.js";
 import { connectMysql } from "./mysql.js";
 import { connectPostgres } from "./postgres.js";
-import { databaseUrl, type Protocol } from "./url.js";
+import { connectSqlite } from "./sqlite.js";
+import { type DatabaseUrl, databaseUrl, type Protocol } from "./url.js";
 
 /** A connected database, where the ledger is in it, and how to name it to people. */
 export interface OpenDatabase extends Client {
@@ -14,14 +16,14 @@ export interface OpenDatabase extends Client {
   readonly shown: string;
   /** The ledger's table as people write it, e.g. `public.opledger_operations`. */
   readonly ledgerName: string;
+  /** The same quoted, for SQL. */
+  readonly ledgerRef: string;
 }
 
-const CONNECT: Readonly<Record<Protocol, (target: string, cwd: string) => Promise<Client>>> = {
+const CONNECT: Readonly<Record<Protocol, (target: string, options: ConnectOptions) => Promise<Client>>> = {
   postgres: connectPostgres,
   mysql: connectMysql,
-  sqlite: () => {
-    throw new CliError(EXIT.unreachable, "SQLite is not supported yet.");
-  },
+  sqlite: connectSqlite,
 };
 
 /**
@@ -33,23 +35,25 @@ export async function withDatabase<T>(
   io: Io,
   flags: DatabaseFlags,
   use: (database: OpenDatabase) => Promise<T>,
+  { create = false }: { readonly create?: boolean } = {},
 ): Promise<T> {
   const url = databaseUrl(flags.url, io.env);
-  const client = await connect(url.protocol, url.target, url.shown, io.cwd);
+  const client = await connect(url, { cwd: io.cwd, create });
   const names = { schema: flags.schema ?? url.schema, table: flags.table ?? DEFAULT_TABLE };
   const schema = names.schema ?? (client.engine === "postgres" ? "public" : undefined);
   const ledgerName = schema === undefined ? names.table : `${schema}.${names.table}`;
   try {
-    return await use({ ...client, names, shown: url.shown, ledgerName });
+    const ledgerRef = quoted(client.engine, schema === undefined ? [names.table] : [schema, names.table]);
+    return await use({ ...client, names, shown: url.shown, ledgerName, ledgerRef });
   } finally {
     // What was asked for is done, or has failed for a better reason.
     await client.close().catch(() => undefined);
   }
 }
 
-async function connect(protocol: Protocol, target: string, shown: string, cwd: string): Promise<Client> {
+async function connect({ protocol, target, shown }: DatabaseUrl, options: ConnectOptions): Promise<Client> {
   try {
-    return await CONNECT[protocol](target, cwd);
+    return await CONNECT[protocol](target, options);
   } catch (error) {
     if (error instanceof CliError) throw error;
     throw new CliError(EXIT.unreachable, `No connection to ${shown}: ${reason(error)}`, {

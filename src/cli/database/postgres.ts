@@ -1,5 +1,5 @@
 import { createLedger, type PgClientLike } from "../../adapters/pg/index.js";
-import type { Client } from "./client.js";
+import type { Client, ConnectOptions } from "./client.js";
 import { loadDriver } from "./drivers.js";
 
 /** What of `pg` is used here. */
@@ -13,7 +13,7 @@ interface PgModule {
 
 export const CONNECT_MS = 10_000;
 
-export async function connectPostgres(target: string, cwd: string): Promise<Client> {
+export async function connectPostgres(target: string, { cwd }: ConnectOptions): Promise<Client> {
   const { module } = await loadDriver(["pg"], cwd);
   const pg = (module.default ?? module) as PgModule;
   const client = new pg.Client({

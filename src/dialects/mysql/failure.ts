@@ -12,6 +12,8 @@ export const ERRNO = {
   rolledBackByPlugin: 3101,
   /** Galera, Group Replication and a full disk alike: an error during COMMIT. */
   errorDuringCommit: 1180,
+  /** MySQL: a plugin failed while a transaction was committing, as on a member that its group has left behind. */
+  hookFailed: 3100,
   /** Galera: the node is not ready for queries. */
   unknownCommand: 1047,
   noSuchTable: 1146,
@@ -67,6 +69,8 @@ export function mysqlFailure({ errno, message }: MysqlError, table: string): Fai
     case ERRNO.errorDuringCommit:
       // "149" is a lost certification; anything else leaves open what became of the transaction.
       return { kind: /\b149\b/.test(message) ? "conflict" : "unknown" };
+    case ERRNO.hookFailed:
+      return { kind: "unknown" };
     case ERRNO.unknownCommand:
       return { kind: "unavailable" };
     case ERRNO.doesNotExist:

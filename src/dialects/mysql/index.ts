@@ -8,10 +8,12 @@ import type {
   TableKey,
 } from "../../core/dialect.js";
 import type { ResultSet, Row, Statement } from "../../core/executor.js";
+import { migrateCommand } from "../../core/options.js";
 import { addMany, insertMany, madeRows, targetsOf } from "../script/batch.js";
 import { plain, prepared } from "../script/grammar.js";
-import { needsKey, writeStatements } from "../script/writes.js";
-import { quote, quotePath } from "./sql.js";
+import { lockRow, needsKey, writeStatements } from "../script/writes.js";
+import { maintenance } from "./maintenance.js";
+import { epochMs, quote, quotePath, STATE } from "./sql.js";
 import { MARIADB, MYSQL, type Traits } from "./traits.js";
 
 export interface MysqlDialectOptions {
@@ -27,17 +29,8 @@ export type EngineName = "mysql" | "mariadb";
 /** MySQL 8.0 and later, and MariaDB 10.11 and later. */
 export const TRAITS: Readonly<Record<EngineName, Traits>> = { mysql: MYSQL, mariadb: MARIADB };
 
-const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
-
 /** Sent at the savepoint that a failed work is rolled back to. */
 export const MARK_WORK: Statement = plain("SAVEPOINT opledger_work");
-
-function migrateCommand(schema: string | undefined, table: string): string {
-  if (schema === undefined && table === "opledger_operations") {
-    return "mysql < node_modules/opledger/migrations/<mysql or mariadb>/0001_operations.up.sql";
-  }
-  return `ledgerMigrations(<"mysql" or "mariadb">, ${JSON.stringify({ schema, table })}) of opledger/migrations, run in order`;
-}
 
 /** MySQL and MariaDB, on InnoDB. */
 export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
@@ -49,7 +42,7 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
     prepared(recallSql(ledger) + lock, [operation.fingerprint, operation.fingerprint, idBytes(operation)]);
   return {
     singleStatementWrites: false,
-    migrateCommand: migrateCommand(schema, table),
+    migrateCommand: migrateCommand({ schema, table }),
     claim: (operation) => ({
       ...insertRow(ledger, operation, STATE.claimed, null),
       orElse: recall(operation, " LOCK IN SHARE MODE"),
@@ -64,8 +57,8 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
     markWork: MARK_WORK,
     undoWork: plain("ROLLBACK TO SAVEPOINT opledger_work"),
     script: (operation, write, scriptOptions) => ({
-      // Never by locking: where no row stands, that would lock the gap that every new operation is inserted into.
-      prior: recall(operation, ""),
+      // By locking only where a row stands: else that would lock the gap that every new operation is inserted into.
+      prior: recall(operation, scriptOptions.raced ? " LOCK IN SHARE MODE" : ""),
       ...writeStatements(traits(), write, scriptOptions),
     }),
     recall: (operation, options) => recall(operation, options?.locking === true ? " LOCK IN SHARE MODE" : ""),
@@ -88,6 +81,7 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
     madeRows: (writes, key) => madeRows(traits(), writes, key),
     addMany: (groups) => addMany(traits(), groups),
     needsKey: (write) => needsKey(traits(), write),
+    lock: (table, where) => lockRow(traits(), table, where),
     describe,
     readKey,
     forget: (operation, waiting) =>
@@ -99,6 +93,7 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
     sweep: (limit) => plain(sweepSql(ledger, limit)),
     inspect: (operation) => prepared(inspectSql(ledger), [idBytes(operation)]),
     readRecord,
+    ...maintenance(ledger),
   };
 }
 
@@ -108,7 +103,6 @@ function idBytes({ keyHash }: { readonly keyHash: string }): Buffer {
   return Buffer.from(keyHash, "hex");
 }
 
-/** Times are the server's, in UTC whatever the session's time zone. */
 /** Fails where the ledger's table lacks a column that this version needs. */
 export function probe({
   schema,
@@ -123,6 +117,7 @@ export function probe({
   );
 }
 
+/** Times are the server's, in UTC whatever the session's time zone. */
 function insertRow(
   ledger: string,
   operation: ClaimedOperation,
@@ -176,6 +171,7 @@ function readRecall({ rows: [row] }: ResultSet): Recalled | undefined {
   switch (row?.status) {
     case "completed":
     case "failed":
+      if (row.result === null) return { status: "erased" };
       return { status: row.status, result: bytesOf(row.result) };
     case "expired":
     case "mismatch":
@@ -221,8 +217,6 @@ function sweepSql(ledger: string, limit: number): string {
 }
 
 function inspectSql(ledger: string): string {
-  const epochMs = (column: string): string =>
-    `CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', ${column}) / 1000 AS CHAR)`;
   return `SELECT LOWER(HEX(id)) AS id, scope, operation, \`key\`, LOWER(HEX(fingerprint)) AS fingerprint, result,
   CASE state WHEN ${STATE.failed} THEN 'failed' ELSE 'completed' END AS status,
   ${epochMs("created_at")} AS created_ms, ${epochMs("expires_at")} AS expires_ms,

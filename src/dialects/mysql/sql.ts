@@ -38,3 +38,11 @@ export function amount(value: unknown): Fragment {
 export function quotePath(path: readonly string[]): string {
   return quoted({ quote }, path);
 }
+
+/** What the ledger's column `state` holds. */
+export const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
+
+/** Milliseconds since 1970, as text. */
+export function epochMs(time: string): string {
+  return `CAST(TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', ${time}) / 1000 AS CHAR)`;
+}

@@ -16,8 +16,10 @@ const GRAMMAR = {
   amount,
   forUpdate: " FOR UPDATE",
   returnsTriggered: true,
-  lastInsertId: "LAST_INSERT_ID()",
-  insertIdStep: " * @@auto_increment_increment",
+  // The first of them; those of one insert follow each other.
+  insertId: (position: number): string =>
+    position === 0 ? "LAST_INSERT_ID()" : `LAST_INSERT_ID() + ${position} * @@auto_increment_increment`,
+  defaultRow: { columns: "", values: "" },
 } as const;
 
 export const MYSQL: Traits = {

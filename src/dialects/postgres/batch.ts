@@ -5,6 +5,7 @@ import { valueToJson } from "./json.js";
 import type { ShapeOptions } from "./shape.js";
 import { MARKER, quote, quotePath } from "./sql.js";
 import {
+  answeredColumns,
   bounded,
   PREVIOUS_WAIT,
   populated,
@@ -103,7 +104,7 @@ SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$
     options.joined ? `,\n  ${RESTORED_WAIT}` : ""
   }
 FROM (
-  SELECT answer.position, answer.status, chr(get_byte(answer.result, 1)) AS letter, ${storedRow(table, "answer.result")} AS stored
+  SELECT answer.position, answer.status, chr(get_byte(answer.result, 1)) AS letter, ${storedRow(table, "answer.result", options.answer)} AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS filled`;
 }
@@ -180,7 +181,10 @@ opledger_sound AS MATERIALIZED (
     sound: `${assert("(SELECT single FROM opledger_sound)", MARKER.manyRows)}
     AND ${assert("(SELECT kept FROM opledger_sound)", MARKER.rowsChanged)}`,
     miss: `CASE WHEN EXISTS (SELECT FROM ${table} AS target WHERE ${matches("target", "input")}) THEN 'recheck' ELSE 'not-found' END`,
-    columns: list("(filled.stored)", [...keys, ...counters]),
+    columns:
+      options.answer === "text"
+        ? answeredColumns(write, "filled", options.answer)
+        : list("(filled.stored)", [...keys, ...counters]),
   };
 }
 
@@ -202,9 +206,7 @@ function insertParts(write: Extract<Write, { verb: "insert" }>, table: string, o
   ${keys.length === 0 ? "" : `ON CONFLICT (${keys.join(", ")}) DO NOTHING`}
   RETURNING target.*
 )`;
-  const columns =
-    write.returning?.map((column) => `(filled.stored).${quote(column)}`).join(", ") ?? "(filled.stored).*";
-  const parts = { miss: "'recheck'", columns };
+  const parts = { miss: "'recheck'", columns: answeredColumns(write, "filled", options.answer) };
   if (keys.length === 0) {
     return {
       ...parts,

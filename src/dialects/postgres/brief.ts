@@ -3,7 +3,7 @@ import type { Write } from "../../core/writes.js";
 import type { ShapeOptions } from "./shape.js";
 import { MARKER, quotePath } from "./sql.js";
 import {
-  filledColumns,
+  answeredColumns,
   PRIOR_RESULT,
   PRIOR_STATUS,
   partsOf,
@@ -31,9 +31,9 @@ opledger_record AS (
   FROM opledger_effect
   RETURNING result
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", ${filledColumns(write)}
+SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", ${answeredColumns(write, "opledger_filled", options.answer)}
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, ${storedRow(table, "answer.result")} AS stored
+  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, ${storedRow(table, "answer.result", options.answer)} AS stored
   FROM (
     SELECT 'executed' AS status, CASE WHEN octet_length(record.result) <= ${RESULT_BYTES_MAX} THEN record.result
       ELSE convert_to(CAST('${MARKER.resultTooLarge} ' || octet_length(record.result) AS boolean)::text, 'UTF8') END AS result

@@ -16,6 +16,18 @@ export function endsTransaction(sql: string): boolean {
   return second !== "to" && !((second === "work" || second === "transaction") && third === "to");
 }
 
+/** Quoted texts and names, bodies in dollars, and comments. */
+const SKIPPED =
+  /[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[\s\S]*?\$\1\$|--[^\n]*|\/\*[\s\S]*?\*\//g;
+
+/**
+ * Whether any statement of a text begins or ends a transaction: for a client that sends texts of several. Where it cannot tell a
+ * comment's end, it says yes.
+ */
+export function endsTransactionAnywhere(sql: string): boolean {
+  return sql.replace(SKIPPED, " ").split(";").some(endsTransaction);
+}
+
 /** The first three words, without the comments and empty statements around them. */
 function leadingWords(sql: string): string[] {
   const words: string[] = [];

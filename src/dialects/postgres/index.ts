@@ -9,32 +9,38 @@ import type {
   WriteAnswer,
 } from "../../core/dialect.js";
 import type { ResultSet, Row, Statement } from "../../core/executor.js";
+import { migrateCommand } from "../../core/options.js";
 import type { Effect } from "../../core/outcome.js";
 import { batchJson, batchShape, batchSql } from "./batch.js";
 import { briefSql, hasBriefForm } from "./brief.js";
-import { joinedNames, type ShapeOptions, shapeOf } from "./shape.js";
-import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes } from "./sql.js";
-import { recallSql, writeSql, writeValues } from "./writes.js";
+import { maintenance } from "./maintenance.js";
+import { type AnswerForm, joinedNames, type ShapeOptions, shapeOf, writeValues } from "./shape.js";
+import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes, STATE } from "./sql.js";
+import { lockRow, recallSql, writeSql } from "./writes.js";
 
 export interface PostgresDialectOptions {
   readonly schema: string;
   readonly table: string;
+  /** How the rows of bound writes come back; in columns unless given. */
+  readonly answer?: AnswerForm;
 }
-
-const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
 
 const EFFECT_OF: Readonly<Record<string, Effect>> = Object.fromEntries(
   Object.entries(EFFECT_LETTER).map(([effect, letter]) => [letter, effect as Effect]),
 );
 
 /** PostgreSQL 15 to 18. */
-export function postgresDialect({ schema, table }: PostgresDialectOptions): OneStatementDialect {
+export function postgresDialect({
+  schema,
+  table,
+  answer = "columns",
+}: PostgresDialectOptions): OneStatementDialect {
   const ledger = quotePath([schema, table]);
   const shapes = new Shapes();
   const fixed = fixedStatements(ledger);
   return {
     singleStatementWrites: true,
-    migrateCommand: migrateCommand(schema, table),
+    migrateCommand: migrateCommand({ schema: schema === "public" ? undefined : schema, table }),
     claim: (operation, options) => bind(fixed.claim, claimValues(operation, options)),
     readClaim,
     complete: ({ id }, token, status, result) => bind(fixed.complete, [id, STATE[status], result, token]),
@@ -42,7 +48,7 @@ export function postgresDialect({ schema, table }: PostgresDialectOptions): OneS
     undoWork: { sql: "ROLLBACK TO SAVEPOINT opledger_work", values: [] },
     write: (operation, write, options) => {
       const shape = {
-        ...shapeOptions(options),
+        ...shapeOptions(options, answer),
         brief: options.first && !options.joined && hasBriefForm(write),
       };
       const build = shape.brief ? briefSql : writeSql;
@@ -54,37 +60,32 @@ export function postgresDialect({ schema, table }: PostgresDialectOptions): OneS
       const returning = write.returning === undefined ? "*" : joinedNames(write.returning);
       const shape = `recall ${joinedNames(write.table)}${returning}`;
       return bind(
-        shapes.get(shape, () => recallSql(ledger, write)),
+        shapes.get(shape, () => recallSql(ledger, write, answer)),
         [id, fingerprint],
       );
     },
     readWrite: (result) => readAnswer(result.rows[0]),
     writeMany: (entries, options) => {
-      const shape = shapeOptions(options);
+      const shape = shapeOptions(options, answer);
       const sql = shapes.get(batchShape(entries, shape), () => batchSql(ledger, entries, shape));
       return bind(sql, [batchJson(entries), lockTimeout(options.waitMs), ...redacted(options)]);
     },
     readWriteMany: (result, count) => readAnswers(result, count),
+    lock: (table, where) => lockRow(table, where),
     forget: ({ id }, { waitMs }) => bind(fixed.forget, [id, lockTimeout(waitMs)]),
     sweep: (limit) => bind(fixed.sweep, [limit]),
     inspect: ({ id }) => bind(fixed.inspect, [id]),
     readRecord,
+    ...maintenance(ledger),
   };
 }
 
-function shapeOptions({ redact, joined }: BatchOptions): ShapeOptions {
-  return { redact: redact.length > 0, joined, brief: false };
+function shapeOptions({ redact, joined }: BatchOptions, answer: AnswerForm): ShapeOptions {
+  return { redact: redact.length > 0, joined, brief: false, answer };
 }
 
 function redacted({ redact }: BatchOptions): unknown[] {
   return redact.length > 0 ? [redact] : [];
-}
-
-function migrateCommand(schema: string, table: string): string {
-  if (schema === "public" && table === "opledger_operations") {
-    return 'psql "$DATABASE_URL" -f node_modules/opledger/migrations/postgres/0001_operations.up.sql';
-  }
-  return `ledgerMigrations("postgres", ${JSON.stringify({ schema, table })}) of opledger/migrations, run in order`;
 }
 
 function bind({ sql, name }: Prepared, values: readonly unknown[]): Statement {
@@ -173,6 +174,7 @@ function readClaim({ rows: [row] }: ResultSet): Claim {
   switch (row?.status) {
     case "completed":
     case "failed":
+      if (row.result === null) return { status: "erased" };
       return { status: row.status, result: bytesOf(row.result, "base64") };
     case "expired":
     case "mismatch":
@@ -189,6 +191,7 @@ function readAnswer(answer: Row | undefined): WriteAnswer {
   switch (status) {
     case "executed":
     case "replayed":
+      if (letter === null) return { status: "erased" };
       return { status, effect: EFFECT_OF[String(letter)] ?? "unchanged", row };
     case "version-conflict":
       return { status, actual: actual === "" ? null : wholeNumber(String(actual)) };
@@ -231,3 +234,5 @@ function readRecord(row: Row): LedgerRecord {
     expired: row.expired === "true",
   };
 }
+
+export { ROW_TEXT } from "./writes.js";

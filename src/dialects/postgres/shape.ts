@@ -1,13 +1,41 @@
-import type { Entries, Write } from "../../core/writes.js";
+import { type Entries, Expression, type Write } from "../../core/writes.js";
+
+/**
+ * How a write's row comes back: in columns of the table's own types, for drivers that know them; or as the text of its JSON, the
+ * very bytes that are stored, for a client whose types would bend it.
+ */
+export type AnswerForm = "columns" | "text";
 
 /** What two writes must share, beside their columns, to share their SQL. */
 export interface ShapeOptions {
+  readonly answer: AnswerForm;
   /** Something is to be redacted. */
   readonly redact: boolean;
   /** The transaction is the caller's, who gets its lock timeout back. */
   readonly joined: boolean;
   /** Answer only what most writes come to: see `briefSql`. */
   readonly brief: boolean;
+}
+
+/** The values that a write's statement takes from it, in the order of its placeholders. */
+export function writeValues(write: Write): unknown[] {
+  switch (write.verb) {
+    case "insert":
+      return values(write.values);
+    case "upsert":
+      return [...values(write.values), ...values(write.set ?? []), ...values(write.by ?? [])];
+    case "update":
+      return [
+        ...values(write.set),
+        ...values(write.by ?? []),
+        ...values(bound(write.where)),
+        ...(write.version ? [write.version.expected] : []),
+      ];
+    case "increment":
+      return [...values(write.by), ...values(bound(write.where))];
+    case "delete":
+      return values(bound(write.where));
+  }
 }
 
 /** What two writes must share to share their SQL, as a text that is quickly made: it is made for every write. */
@@ -18,15 +46,28 @@ export function shapeOf(write: Write, options: ShapeOptions): string {
   switch (write.verb) {
     case "insert":
       return `${common}${columnsOf(write.values)}${joinedNames(write.conflict)}`;
-    case "upsert":
-      return `${common}${columnsOf(write.values)}${joinedNames(write.conflict)}${joinedNames(write.update)}`;
-    case "update":
-      return `${common}${columnsOf(write.set)}${whereShape(write.where)}${write.version === undefined ? "" : joinedNames([write.version.column])}`;
+    case "upsert": {
+      const { set = [], by = [] } = write;
+      const further = `${columnsOf(set)}${columnsOf(by)}`;
+      return `${common}${columnsOf(write.values)}${joinedNames(write.conflict)}${joinedNames(write.update)}${further}`;
+    }
+    case "update": {
+      const version = write.version === undefined ? "" : joinedNames([write.version.column]);
+      return `${common}${columnsOf(write.set)}${columnsOf(write.by ?? [])}${whereShape(write.where)}${version}`;
+    }
     case "increment":
       return `${common}${columnsOf(write.by)}${whereShape(write.where)}`;
     case "delete":
       return `${common}${whereShape(write.where)}`;
   }
+}
+
+export function bound(where: Entries): Entries {
+  return where.filter(([, value]) => value !== null);
+}
+
+export function values(entries: Entries): unknown[] {
+  return entries.filter(([, value]) => !(value instanceof Expression)).map(([, value]) => value);
 }
 
 function whereShape(where: Entries): string {
@@ -35,9 +76,13 @@ function whereShape(where: Entries): string {
   return shape;
 }
 
+/** An expression is part of the SQL, and so of its shape. */
 function columnsOf(entries: Entries): string {
   let text = `${entries.length}(`;
-  for (const [column] of entries) text += `${column.length}:${column}`;
+  for (const [column, value] of entries) {
+    text += `${column.length}:${column}`;
+    if (value instanceof Expression) text += `=${value.sql.length}:${value.sql}`;
+  }
   return text;
 }
 

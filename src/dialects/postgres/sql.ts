@@ -22,6 +22,9 @@ export function quotePath(path: readonly string[]): string {
   return path.map(quote).join(".");
 }
 
+/** What the ledger's column `state` holds. */
+export const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
+
 /** SQL that can be prepared under a name of its own. */
 export interface Prepared {
   readonly sql: string;

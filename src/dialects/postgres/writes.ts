@@ -1,6 +1,7 @@
 import { EFFECT_LETTER, FORMAT, RESULT_BYTES_MAX } from "../../core/codec.js";
-import type { Entries, Write } from "../../core/writes.js";
-import type { ShapeOptions } from "./shape.js";
+import type { Statement } from "../../core/executor.js";
+import { type Entries, Expression, type Write } from "../../core/writes.js";
+import { type AnswerForm, bound, type ShapeOptions, values } from "./shape.js";
 import { MARKER, Parameters, quote, quotePath } from "./sql.js";
 
 /** The placeholders that every bound write starts with, $1 to $7, and $8 where there is something to redact. */
@@ -30,6 +31,7 @@ interface Parts {
 export function writeSql(ledger: string, write: Write, options: ShapeOptions): string {
   const table = quotePath(write.table);
   const { effect, letter, otherwise, miss } = partsOf(write, table, options);
+  const columns = answeredColumns(write, "opledger_filled", options.answer);
   const recorded = `(SELECT ${rowBytes(letter, "opledger_effect", options)} FROM opledger_effect)`;
   return `
 WITH ${priorOf(ledger)},${options.joined ? PREVIOUS_WAIT : ""}
@@ -49,11 +51,11 @@ opledger_answer AS (
     CASE WHEN prior.fingerprint IS NULL THEN record.result ${PRIOR_RESULT} AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", ${filledColumns(write)}${
+SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", ${columns}${
     options.joined ? `,\n  ${RESTORED_WAIT}` : ""
   }
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, ${storedRow(table, "answer.result")} AS stored
+  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, ${storedRow(table, "answer.result", options.answer)} AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS opledger_filled`;
 }
@@ -79,55 +81,41 @@ export function recording(ledger: string, result: string): string {
     clock_timestamp() + $7::float8 * interval '1 millisecond'`;
 }
 
-/** The columns of the answer's row, out of the subquery `opledger_filled`. */
-export function filledColumns({ returning }: Write): string {
-  return (
-    returning?.map((column) => `(opledger_filled.stored).${quote(column)}`).join(", ") ??
-    "(opledger_filled.stored).*"
-  );
-}
-
 /** The read that replays a write; answers in the columns of {@link writeSql}. */
-export function recallSql(ledger: string, write: Write): string {
+export function recallSql(ledger: string, write: Write, answer: AnswerForm): string {
+  const columns = answeredColumns(write, "filled", answer);
   return `
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", ${filledColumns(write)}
+SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", ${columns}
 FROM (
   SELECT CASE WHEN opledger_ledger.expires_at <= clock_timestamp() THEN 'expired'
       WHEN opledger_ledger.fingerprint <> $2::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
     chr(get_byte(opledger_ledger.result, 1)) AS letter,
-    CASE WHEN opledger_ledger.fingerprint = $2::bytea THEN ${storedRow(quotePath(write.table), "opledger_ledger.result")} END AS stored
+    CASE WHEN opledger_ledger.fingerprint = $2::bytea THEN ${storedRow(quotePath(write.table), "opledger_ledger.result", answer)} END AS stored
   FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid OFFSET 0
-) AS opledger_filled`;
+) AS filled`;
 }
 
+/** The column that holds a row's JSON where rows come back as text. */
+export const ROW_TEXT = "opledger$row";
+
 /** The row of a table that stored bytes hold; NULL where they hold none. */
-export function storedRow(table: string, result: string): string {
-  return populated(table, `nullif(convert_from(substring(${result} FROM 3), 'UTF8'), '')::json`);
+export function storedRow(table: string, result: string, answer: AnswerForm): string {
+  const text = `nullif(convert_from(substring(${result} FROM 3), 'UTF8'), '')`;
+  return answer === "text" ? text : populated(table, `${text}::json`);
+}
+
+/** The columns of the answer that hold the row itself. */
+export function answeredColumns({ returning }: Write, filled: string, answer: AnswerForm): string {
+  if (answer === "text") return `${filled}.stored AS "${ROW_TEXT}"`;
+  return (
+    returning?.map((column) => `(${filled}.stored).${quote(column)}`).join(", ") ?? `(${filled}.stored).*`
+  );
 }
 
 /** A row of a table out of JSON. */
 export function populated(table: string, json: string): string {
   // A NULL of the table's row type; casting to the table's name would mean a built-in type for a table named "point".
   return `json_populate_record((SELECT opledger_row FROM ${table} AS opledger_row WHERE false), ${json})`;
-}
-
-/** The values that {@link writeSql} takes from the write, in the order of its placeholders. */
-export function writeValues(write: Write): unknown[] {
-  switch (write.verb) {
-    case "insert":
-    case "upsert":
-      return values(write.values);
-    case "update":
-      return [
-        ...values(write.set),
-        ...values(bound(write.where)),
-        ...(write.version ? [write.version.expected] : []),
-      ];
-    case "increment":
-      return [...values(write.by), ...values(bound(write.where))];
-    case "delete":
-      return values(bound(write.where));
-  }
 }
 
 export function partsOf(write: Write, table: string, options: ShapeOptions): Parts {
@@ -142,9 +130,7 @@ export function partsOf(write: Write, table: string, options: ShapeOptions): Par
     case "update":
       return updateParts(write, table, { returned, unclaimed, parameters, options });
     case "increment": {
-      const set = write.by.map(
-        ([column]) => `${quote(column)} = target.${quote(column)} + ${parameters.next()}`,
-      );
+      const set = sums(write.by, parameters);
       const where = equals("target", write.where, parameters);
       return updatingParts(table, set.join(", "), where, unclaimed, returned);
     }
@@ -188,7 +174,7 @@ function insertParts(
   table: string,
   { returned, unclaimed, parameters, options }: Shared,
 ): Parts {
-  const placeholders = write.values.map(() => parameters.next());
+  const placeholders = write.values.map(([, value]) => placed(value, parameters));
   // A SELECT of no columns inserts a row of defaults, which DEFAULT VALUES could not make conditional.
   const columns =
     write.values.length === 0 ? "" : `(${write.values.map(([column]) => quote(column)).join(", ")})`;
@@ -219,10 +205,13 @@ function upsertParts(
   { returned, unclaimed, parameters }: Shared,
 ): Parts {
   const columns = write.values.map(([column]) => quote(column)).join(", ");
-  const set = write.update.map((column) => `${quote(column)} = EXCLUDED.${quote(column)}`).join(", ");
+  const given = write.values.map(([, value]) => placed(value, parameters)).join(", ");
+  const taken = write.update.map((column) => `${quote(column)} = EXCLUDED.${quote(column)}`);
+  const further = [...assigned(write.set ?? [], parameters), ...sums(write.by ?? [], parameters)];
+  const set = [...taken, ...further].join(", ");
   return {
     effect: `INSERT INTO ${table} AS target (${columns})
-  SELECT ${write.values.map(() => parameters.next()).join(", ")}
+  SELECT ${given}
   WHERE ${unclaimed} AND (SELECT set_config('opledger.effect', '${EFFECT_LETTER.inserted}', true)) IS NOT NULL
   ON CONFLICT (${write.conflict.map(quote).join(", ")}) DO UPDATE SET ${set}
   WHERE set_config('opledger.effect', '${EFFECT_LETTER.updated}', true) IS NOT NULL
@@ -237,7 +226,7 @@ function updateParts(
   table: string,
   { returned, unclaimed, parameters }: Shared,
 ): Parts {
-  const set = write.set.map(([column]) => `${quote(column)} = ${parameters.next()}`);
+  const set = [...assigned(write.set, parameters), ...sums(write.by ?? [], parameters)];
   const where = equals("target", write.where, parameters);
   if (write.version === undefined) return updatingParts(table, set.join(", "), where, unclaimed, returned);
   const version = quote(write.version.column);
@@ -255,6 +244,10 @@ function updateParts(
         (SELECT CASE WHEN target.${version} = ${expected} THEN 'recheck' ELSE 'version-conflict ' || coalesce(target.${version}::text, '') END
          FROM ${table} AS target WHERE ${where}), 'not-found')`;
   return { ...parts, miss };
+}
+
+function assigned(set: Entries, parameters: Parameters): string[] {
+  return set.map(([column, value]) => `${quote(column)} = ${placed(value, parameters)}`);
 }
 
 /** A miss is final only where the snapshot, too, showed no row; otherwise a concurrent run changed it. */
@@ -296,10 +289,15 @@ function equals(alias: string, where: Entries, parameters: Parameters): string {
     .join(" AND ");
 }
 
-function bound(where: Entries): Entries {
-  return where.filter(([, value]) => value !== null);
+function sums(by: Entries, parameters: Parameters): string[] {
+  return by.map(([column]) => `${quote(column)} = target.${quote(column)} + ${parameters.next()}`);
 }
 
-function values(entries: Entries): unknown[] {
-  return entries.map(([, value]) => value);
+function placed(value: unknown, parameters: Parameters): string {
+  return value instanceof Expression ? `(${value.sql})` : parameters.next();
+}
+
+export function lockRow(table: readonly string[], where: Entries): Statement {
+  const sql = `SELECT 1 AS locked FROM ${quotePath(table)} AS target WHERE ${equals("target", where, new Parameters(1))} FOR UPDATE`;
+  return { sql, values: values(bound(where)) };
 }

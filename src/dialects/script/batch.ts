@@ -36,9 +36,7 @@ export function targetsOf(grammar: Grammar, writes: readonly Write[], locking: b
 export function madeRows(grammar: Grammar, writes: readonly Insert[], key: TableKey | undefined): Statement {
   const [first] = writes;
   if (first === undefined) throw new TypeError("a batch holds at least one write");
-  const rows = writes.map((write, position) =>
-    byKey(grammar, write, key, ` + ${position}${grammar.insertIdStep}`),
-  );
+  const rows = writes.map((write, position) => byKey(grammar, write, key, [position, writes.length]));
   return positioned(grammar, first, starOf(grammar, first), rows, grammar.forUpdate);
 }
 
@@ -52,13 +50,10 @@ export function insertMany(grammar: Grammar, writes: readonly Insert[]): Stateme
     return columns.map((column) => [column, given.get(column)]);
   });
   const head = insertion(grammar, first).sql;
-  const row = `(${columns.map(() => "?").join(", ")})`;
-  const sql = `${head}${`, ${row}`.repeat(rows.length - 1)}`;
-  const made = inserting(grammar, first, {
-    sql,
-    values: rows.flatMap((row) => row.map(([, value]) => value)),
-  });
-  return text({ sql: made.sql, values: made.values });
+  const row = columns.length === 0 ? grammar.defaultRow.values : columns.map(() => "?").join(", ");
+  const sql = `${head}${`, (${row})`.repeat(rows.length - 1)}`;
+  const made = { sql, values: rows.flatMap((row) => row.map(([, value]) => value)) };
+  return text(grammar.returnsTriggered ? inserting(grammar, first, made) : made);
 }
 
 /** Adds up to several amounts to each row. */
@@ -107,9 +102,16 @@ function positioned(
   });
 }
 
+/** SQLite takes expressions that are at most 1,000 deep, and each OR of a row of them is one deeper. */
+const ANY_MAX = 100;
+
 function anyOf(rows: readonly Fragment[]): Fragment {
+  const groups = Array.from({ length: Math.ceil(rows.length / ANY_MAX) }, (_, index) =>
+    rows.slice(index * ANY_MAX, (index + 1) * ANY_MAX),
+  );
+  const any = groups.length > 1 ? groups.map(anyOf) : rows;
   return join(
-    rows.map(({ sql, values }) => ({ sql: `(${sql})`, values })),
+    any.map(({ sql, values }) => ({ sql: `(${sql})`, values })),
     " OR ",
   );
 }

@@ -1,5 +1,5 @@
 import type { Statement } from "../../core/executor.js";
-import type { Entries } from "../../core/writes.js";
+import { type Entries, Expression } from "../../core/writes.js";
 
 /** SQL with the values of its placeholders, to be put together in order. */
 export interface Fragment {
@@ -17,10 +17,10 @@ export interface Grammar {
   readonly insertReturning: boolean;
   /** Whether RETURNING shows what the table's triggers made of the row. */
   readonly returnsTriggered: boolean;
-  /** The number that the engine gave to the row it inserted last. */
-  readonly lastInsertId: string;
-  /** What the numbers of rows inserted together are apart, as a factor. */
-  readonly insertIdStep: string;
+  /** The number that the engine gave to the row at that place among those of the last insert. */
+  insertId(position: number, count: number): string;
+  /** What stands for the columns, and for the values, of a row of nothing but defaults. */
+  readonly defaultRow: { readonly columns: string; readonly values: string };
   /** A number that is added exactly, whatever the driver sends it as. */
   amount(value: unknown): Fragment;
 }
@@ -41,6 +41,11 @@ export function join(fragments: readonly Fragment[], separator: string): Fragmen
   };
 }
 
+/** A value bound to a placeholder, or the SQL that stands for it. */
+export function placed(value: unknown): Fragment {
+  return value instanceof Expression ? { sql: `(${value.sql})`, values: [] } : { sql: "?", values: [value] };
+}
+
 export function quotePath({ quote }: Pick<Grammar, "quote">, path: readonly string[]): string {
   return path.map((name) => quote(name)).join(".");
 }
@@ -51,7 +56,7 @@ export function matches({ quote }: Grammar, entries: Entries): Fragment {
     entries.map(([column, value]) =>
       value === null
         ? { sql: `${quote(column)} IS NULL`, values: [] }
-        : { sql: `${quote(column)} = ?`, values: [value] },
+        : join([{ sql: `${quote(column)} =`, values: [] }, placed(value)], " "),
     ),
     " AND ",
   );

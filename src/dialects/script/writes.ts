@@ -2,7 +2,7 @@ import type { ScriptOptions, TableKey } from "../../core/dialect.js";
 import type { Statement, WriteScript } from "../../core/executor.js";
 import { VERSION_ALIAS } from "../../core/write-in-transaction.js";
 import type { Entries, Write } from "../../core/writes.js";
-import { type Fragment, type Grammar, join, matches, prepared, quotePath } from "./grammar.js";
+import { type Fragment, type Grammar, join, matches, placed, prepared, quotePath } from "./grammar.js";
 
 type Of<V extends Write["verb"]> = Extract<Write, { verb: V }>;
 
@@ -20,7 +20,7 @@ export function writeStatements(
     case "update":
       return update(grammar, write);
     case "increment":
-      return increment(grammar, write);
+      return update(grammar, { ...write, verb: "update", set: [], version: undefined });
     case "delete": {
       const table = quotePath(grammar, write.table);
       const where = matches(grammar, write.where);
@@ -49,7 +49,7 @@ function insert(grammar: Grammar, write: Of<"insert">, options: ScriptOptions): 
   if (hasNaturalKey(write)) {
     return {
       ...standing(grammar, write, options),
-      absent: inserting(grammar, write, { sql, values }),
+      absent: landing(grammar, write, { sql, values }),
       row: locked(grammar, write, matches(grammar, natural(write))),
     };
   }
@@ -60,12 +60,13 @@ function upsert(grammar: Grammar, write: Of<"upsert">, options: ScriptOptions): 
   const { sql, values } = insertion(grammar, write);
   if (!hasNaturalKey(write)) return made(grammar, write, options, { sql, values });
   const given = new Map(write.values);
-  const set: Entries = write.update.map((column) => [column, given.get(column)]);
+  const taken: Entries = write.update.map((column) => [column, given.get(column)]);
+  const set = [...taken, ...(write.set ?? [])];
   const where = matches(grammar, natural(write));
   return {
     ...standing(grammar, write, options),
-    found: updating(grammar, write, assigned(grammar, set), where),
-    absent: inserting(grammar, write, { sql, values }),
+    found: updating(grammar, write, changes(grammar, { set, by: write.by }), where),
+    absent: landing(grammar, write, { sql, values }),
     row: locked(grammar, write, where),
   };
 }
@@ -73,6 +74,11 @@ function upsert(grammar: Grammar, write: Of<"upsert">, options: ScriptOptions): 
 /** With RETURNING where the engine has it: a trigger may have changed the very columns that the row is looked up by. */
 export function inserting(grammar: Grammar, write: Write, { sql, values }: Fragment): Statement {
   return prepared(grammar.insertReturning ? `${sql} RETURNING ${returned(grammar, write)}` : sql, values);
+}
+
+/** An insert whose row is read by its natural key; RETURNING tells where a trigger has changed that, if it shows triggers' doing. */
+function landing(grammar: Grammar, write: Write, insert: Fragment): Statement {
+  return grammar.returnsTriggered ? inserting(grammar, write, insert) : prepared(insert.sql, insert.values);
 }
 
 /** Whether a row with the natural key stands. Plain, so that no gap is locked where none does. */
@@ -109,14 +115,14 @@ function keyOf(
   grammar: Grammar,
   write: Of<"insert"> | Of<"upsert">,
   key: TableKey | undefined,
-  further = "",
+  [position, count]: readonly [position: number, count: number] = [0, 1],
 ): Fragment | undefined {
   const given = new Map(write.values);
   const columns = key?.columns ?? [];
   const parts = columns.map((column): Fragment | undefined => {
     const value = [...given].find(([name]) => name.toLowerCase() === column.toLowerCase())?.[1];
     if (column === key?.numbered && (value === undefined || value === null || value === 0)) {
-      return { sql: `${grammar.quote(column)} = ${grammar.lastInsertId}${further}`, values: [] };
+      return { sql: `${grammar.quote(column)} = ${grammar.insertId(position, count)}`, values: [] };
     }
     return value === undefined || value === null ? undefined : matches(grammar, [[column, value]]);
   });
@@ -129,9 +135,9 @@ export function byKey(
   grammar: Grammar,
   write: Of<"insert"> | Of<"upsert">,
   key: TableKey | undefined,
-  further = "",
+  place: readonly [position: number, count: number] = [0, 1],
 ): Fragment {
-  const found = keyOf(grammar, write, key, further);
+  const found = keyOf(grammar, write, key, place);
   if (found !== undefined) return found;
   throw new TypeError(
     `${write.verb}: this engine cannot return the inserted row, so \`values\` must hold the columns of the primary key ` +
@@ -140,17 +146,13 @@ export function byKey(
 }
 
 function update(grammar: Grammar, write: Of<"update">): Omit<WriteScript, "prior"> {
-  const { version, set } = write;
+  const { version } = write;
   const where = matches(grammar, write.where);
-  const changed = new Map(set);
-  const after = matches(
-    grammar,
-    write.where.map(([column, value]) => [column, changed.has(column) ? changed.get(column) : value]),
-  );
+  const row = locked(grammar, write, left(grammar, write));
   if (version === undefined) {
     return {
-      absent: updating(grammar, write, assigned(grammar, set), where),
-      row: locked(grammar, write, after),
+      absent: updating(grammar, write, changes(grammar, write), where),
+      row,
       target: locked(grammar, write, where),
     };
   }
@@ -161,46 +163,56 @@ function update(grammar: Grammar, write: Of<"update">): Omit<WriteScript, "prior
     absent: updating(
       grammar,
       write,
-      join([assigned(grammar, set), bump], ", "),
+      join([changes(grammar, write), bump], ", "),
       join([where, expected], " AND "),
     ),
-    row: locked(grammar, write, after),
+    row,
     target: locked(grammar, write, where, `, ${column} AS ${grammar.quote(VERSION_ALIAS)}`),
   };
 }
 
-function increment(grammar: Grammar, write: Of<"increment">): Omit<WriteScript, "prior"> {
-  const where = matches(grammar, write.where);
-  const by = new Map(write.by);
-  const set = write.by.map(([column, value]): Fragment => {
+function changes(grammar: Grammar, { set, by = [] }: Pick<Of<"update">, "set" | "by">): Fragment {
+  const sums = by.map(([column, value]): Fragment => {
     const { sql, values } = grammar.amount(value);
     return { sql: `${grammar.quote(column)} = ${grammar.quote(column)} + ${sql}`, values };
   });
-  const after = write.where.map(([column, value]): Fragment => {
-    if (!by.has(column) || value === null) return matches(grammar, [[column, value]]);
-    const sum = join([grammar.amount(value), grammar.amount(by.get(column))], " + ");
+  return join([...(set.length > 0 ? [assigned(grammar, set)] : []), ...sums], ", ");
+}
+
+/** What finds the row once it is changed. */
+function left(grammar: Grammar, { where, set, by = [] }: Of<"update">): Fragment {
+  const changed = new Map(set);
+  const added = new Map(by);
+  const after = where.map(([column, value]): Fragment => {
+    if (changed.has(column)) return matches(grammar, [[column, changed.get(column)]]);
+    if (!added.has(column) || value === null) return matches(grammar, [[column, value]]);
+    const sum = join([grammar.amount(value), grammar.amount(added.get(column))], " + ");
     return { sql: `${grammar.quote(column)} = ${sum.sql}`, values: sum.values };
   });
-  return {
-    absent: updating(grammar, write, join(set, ", "), where),
-    row: locked(grammar, write, join(after, " AND ")),
-    target: locked(grammar, write, where),
-  };
+  return join(after, " AND ");
 }
 
 export function insertion(grammar: Grammar, { table, values }: Of<"insert"> | Of<"upsert">): Fragment {
-  const columns = values.map(([column]) => grammar.quote(column)).join(", ");
+  const { columns: none, values: defaults } = grammar.defaultRow;
+  const columns = values.length === 0 ? none : values.map(([column]) => grammar.quote(column)).join(", ");
+  const given = join(
+    values.map(([, value]) => placed(value)),
+    ", ",
+  );
   return {
-    sql: `INSERT INTO ${quotePath(grammar, table)} (${columns}) VALUES (${values.map(() => "?").join(", ")})`,
-    values: values.map(([, value]) => value),
+    sql: `INSERT INTO ${quotePath(grammar, table)} (${columns}) VALUES (${values.length === 0 ? defaults : given.sql})`,
+    values: given.values,
   };
 }
 
 function assigned(grammar: Grammar, set: Entries): Fragment {
-  return {
-    sql: set.map(([column]) => `${grammar.quote(column)} = ?`).join(", "),
-    values: set.map(([, value]) => value),
-  };
+  return join(
+    set.map(([column, value]): Fragment => {
+      const { sql, values } = placed(value);
+      return { sql: `${grammar.quote(column)} = ${sql}`, values };
+    }),
+    ", ",
+  );
 }
 
 function updating(grammar: Grammar, { table }: Write, set: Fragment, where: Fragment): Statement {
@@ -225,4 +237,12 @@ export function returned(grammar: Grammar, { returning }: Write): string {
 
 export function natural(write: Of<"insert"> | Of<"upsert">): Entries {
   return write.values.filter(([column]) => write.conflict.includes(column));
+}
+
+export function lockRow(grammar: Grammar, table: readonly string[], where: Entries): Statement {
+  const { sql, values } = matches(grammar, where);
+  return {
+    sql: `SELECT 1 AS locked FROM ${quotePath(grammar, table)} WHERE ${sql}${grammar.forUpdate}`,
+    values,
+  };
 }

@@ -8,21 +8,18 @@ import type {
   TableKey,
 } from "../../core/dialect.js";
 import type { ResultSet, Row, Statement } from "../../core/executor.js";
+import { migrateCommand } from "../../core/options.js";
 import { addMany, insertMany, madeRows, targetsOf } from "../script/batch.js";
 import { plain, prepared, quotePath } from "../script/grammar.js";
 import { needsKey, writeStatements } from "../script/writes.js";
-import { ALIAS, quote, SQLITE } from "./sql.js";
+import { maintenance } from "./maintenance.js";
+import { ALIAS, NOW, quote, SQLITE, STATE } from "./sql.js";
 
 export interface SqliteDialectOptions {
   /** The attached database that holds the ledger; `main` unless given. */
   readonly schema: string | undefined;
   readonly table: string;
 }
-
-const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
-
-/** The database's own clock, in milliseconds since 1970. */
-const NOW = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)";
 
 /**
  * SQLite 3.38 and later. Its transactions must begin as `BEGIN IMMEDIATE`, or with a statement that writes: one that has
@@ -38,7 +35,7 @@ export function sqliteDialect({ schema, table }: SqliteDialectOptions): ScriptDi
     ]);
   return {
     singleStatementWrites: false,
-    migrateCommand: migrateCommand(schema, table),
+    migrateCommand: migrateCommand({ schema, table }),
     claim: (operation) => ({
       ...insertRows(ledger, STATE.claimed, [{ operation, result: null }]),
       orElse: recall(operation),
@@ -87,17 +84,18 @@ WHERE ${ALIAS}.id = ? AND ${ALIAS}.expires_at <= ${NOW} AND ${ALIAS}.state <> ${
   ORDER BY ${ALIAS}.expires_at LIMIT ${Math.trunc(limit)})`),
     inspect: (operation) => prepared(inspectSql(ledger), [idBytes(operation)]),
     readRecord,
+    ...maintenance(ledger),
   };
 }
 
-const CLAIMED: Claim = { status: "claimed", token: "" };
-
-function migrateCommand(schema: string | undefined, table: string): string {
-  if (schema === undefined && table === "opledger_operations") {
-    return "sqlite3 <file> < node_modules/opledger/migrations/sqlite/0001_operations.up.sql";
-  }
-  return `ledgerMigrations("sqlite", ${JSON.stringify({ schema, table })}) of opledger/migrations, run in order`;
+/** Changes nothing, and takes the write lock: for a client whose transactions begin without it. */
+export function takeWriteLock({ schema, table }: SqliteDialectOptions): Statement {
+  return plain(
+    `DELETE FROM ${quotePath({ quote }, schema === undefined ? [table] : [schema, table])} WHERE 0`,
+  );
 }
+
+const CLAIMED: Claim = { status: "claimed", token: "" };
 
 function idBytes({ keyHash }: { readonly keyHash: string }): Buffer {
   return Buffer.from(keyHash, "hex");
@@ -147,6 +145,7 @@ function readRecall({ rows: [row] }: ResultSet): Recalled | undefined {
   switch (row?.status) {
     case "completed":
     case "failed":
+      if (row.result === null) return { status: "erased" };
       return { status: row.status, result: bytesOf(row.result) };
     case "expired":
     case "mismatch":
@@ -162,26 +161,32 @@ function bytesOf(value: unknown): Uint8Array {
   return value instanceof ArrayBuffer ? new Uint8Array(value) : (value as Uint8Array);
 }
 
-/** The row's number is as good a key as any, where the table has one. */
 function describe(path: readonly string[]): Statement {
   const table = path.at(-1);
   const schema = path.length > 1 ? path[0] : null;
   return prepared(
-    `SELECT tables.wr AS unnumbered, columns.name AS name
+    `SELECT tables.wr AS unnumbered, columns.name AS name, upper(columns.type) AS type, columns.pk AS place
 FROM pragma_table_list AS tables JOIN pragma_table_info(tables.name, tables.schema) AS columns
-WHERE tables.name = ? COLLATE NOCASE AND tables.schema = COALESCE(?, tables.schema) AND columns.pk > 0 = tables.wr
-ORDER BY columns.pk`,
+WHERE tables.name = ? COLLATE NOCASE AND tables.schema = COALESCE(?, tables.schema) ORDER BY columns.pk`,
     [table, schema],
   );
 }
 
 const ROW_NUMBER = "_rowid_";
 
+/**
+ * A row's number is as good a key as any, where the table has one; a primary key of type INTEGER is that number.
+ *
+ * @see https://www.sqlite.org/lang_createtable.html#rowid
+ */
 function readKey({ rows }: ResultSet): TableKey {
-  const [first] = rows;
-  if (first === undefined) return { columns: [], numbered: undefined };
-  if (Number(first.unnumbered) === 0) return { columns: [ROW_NUMBER], numbered: ROW_NUMBER };
-  return { columns: rows.map(({ name }) => String(name)), numbered: undefined };
+  const key = rows.filter(({ place }) => Number(place) > 0);
+  const columns = key.map(({ name }) => String(name));
+  if (rows.length === 0 || Number(rows[0]?.unnumbered) === 1) return { columns, numbered: undefined };
+  const [first] = columns;
+  if (first !== undefined && key.length === 1 && key[0]?.type === "INTEGER")
+    return { columns, numbered: first };
+  return { columns: [ROW_NUMBER], numbered: ROW_NUMBER };
 }
 
 function inspectSql(ledger: string): string {

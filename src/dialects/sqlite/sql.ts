@@ -1,15 +1,21 @@
 import type { Fragment, Grammar } from "../script/grammar.js";
 
+/** SQLite has no limit of its own; whoever exceeds this has mixed something up. */
+const IDENTIFIER_CHARACTERS_MAX = 1_000;
+
 /**
  * The only way an identifier gets into SQL. In backquotes, since SQLite takes an unknown name in double quotes for a text,
  * and so would compare with it instead of refusing it.
  *
- * @throws {TypeError} the name is empty, or holds NUL
+ * @throws {TypeError} the name is empty, longer than that, or holds NUL
  * @see https://www.sqlite.org/quirks.html#double_quoted_string_literals_are_accepted
  */
 export function quote(name: string): string {
   if (typeof name !== "string" || name.length === 0 || name.includes("\0") || !name.isWellFormed()) {
     throw new TypeError(`not an identifier: ${JSON.stringify(name)}`);
+  }
+  if (name.length > IDENTIFIER_CHARACTERS_MAX) {
+    throw new TypeError(`identifier longer than ${IDENTIFIER_CHARACTERS_MAX} characters`);
   }
   return `\`${name.replaceAll("`", "``")}\``;
 }
@@ -28,9 +34,16 @@ export const SQLITE: Grammar = {
   forUpdate: "",
   insertReturning: true,
   returnsTriggered: false,
-  lastInsertId: "last_insert_rowid()",
-  insertIdStep: "",
+  // The last of them; those of one insert follow each other, since nobody else writes.
+  insertId: (position, count) => `last_insert_rowid() - ${count - 1 - position}`,
+  defaultRow: { columns: "`_rowid_`", values: "NULL" },
 };
 
 /** What the ledger is called in our own statements, so that an error about one of its columns tells. */
 export const ALIAS = "opledger_ledger";
+
+/** What the ledger's column `state` holds. */
+export const STATE = { claimed: 0, completed: 1, failed: 2 } as const;
+
+/** The database's own clock, in milliseconds since 1970. */
+export const NOW: string = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)";

@@ -1,16 +1,21 @@
 import { fork } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import pg from "pg";
-import { startPostgres } from "../../servers/postgres.js";
-import { MUTANTS, type Mutant } from "./mutants.js";
+import { createDatabaseOn } from "../../servers/databases.js";
+import { provideAll, stopAll } from "../../servers/provide.js";
+import type { Engine } from "../../servers/types.js";
+import type { Mutant } from "./mutant.js";
+import { MYSQL_MUTANTS } from "./mysql-mutants.js";
+import { PG_MUTANTS } from "./pg-mutants.js";
+
+export const MUTANTS: readonly Mutant[] = [...PG_MUTANTS, ...MYSQL_MUTANTS];
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** Inside the repository, so that a copy finds its dependencies; ignored by git. */
 const WORK = `${ROOT}.cache/mutants-${process.pid}/`;
 const CHECKS = fileURLToPath(new URL("checks.ts", import.meta.url));
 const AT_ONCE = 2;
-const LIMIT_MS = 40_000;
+const LIMIT_MS = 120_000;
 
 export interface Verdict {
   readonly mutant: string;
@@ -19,7 +24,10 @@ export interface Verdict {
   readonly maySurvive: string | undefined;
 }
 
-const UNMUTATED: Mutant = { name: "no mutation", edits: [] };
+/** The URL of a server by engine. */
+export type Servers = Readonly<Partial<Record<Engine, string>>>;
+
+const unmutated = (engine: Engine): Mutant => ({ engine, name: `no mutation, on ${engine}`, edits: [] });
 
 /** @throws {Error} a text to replace is not found exactly once: the source has moved on, and the mutant must follow */
 function mutate(folder: string, { name, edits }: Mutant): void {
@@ -38,33 +46,25 @@ function mutate(folder: string, { name, edits }: Mutant): void {
   }
 }
 
-async function inDatabase<T>(server: string, name: string, body: (url: string) => Promise<T>): Promise<T> {
-  const admin = new pg.Client(server);
-  admin.on("error", () => {});
-  await admin.connect();
-  try {
-    await admin.query(`create database ${name} template template0`);
-    const url = new URL(server);
-    url.pathname = `/${name}`;
-    return await body(url.href);
-  } finally {
-    await admin.query(`drop database if exists ${name} with (force)`);
-    await admin.end();
-  }
-}
-
 /** Runs the checks on a copy with one fault. @returns what failed; undefined where nothing did */
-async function examine(server: string, mutant: Mutant, index: number): Promise<string | undefined> {
+async function examine(servers: Servers, mutant: Mutant, index: number): Promise<string | undefined> {
+  const server = servers[mutant.engine];
+  if (server === undefined) throw new Error(`there is no ${mutant.engine} to look for mutants on`);
   const folder = `${WORK}${index}/`;
   mkdirSync(folder, { recursive: true });
   mutate(folder, mutant);
-  return inDatabase(server, `mutant_${process.pid}_${index}`, (url) => runChecks(folder, url));
+  const { url, drop } = await createDatabaseOn(server);
+  try {
+    return await runChecks(mutant.engine, folder, url);
+  } finally {
+    await drop();
+  }
 }
 
-function runChecks(folder: string, url: string): Promise<string | undefined> {
+function runChecks(engine: Engine, folder: string, url: string): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const execArgv = ["--import", "tsx"];
-    const child = fork(CHECKS, [folder.slice(0, -1), url], { execArgv, silent: true });
+    const child = fork(CHECKS, [engine, folder.slice(0, -1), url], { execArgv, silent: true });
     let output = "";
     const collect = (chunk: Buffer): void => {
       output += chunk.toString("utf8");
@@ -86,18 +86,26 @@ function runChecks(folder: string, url: string): Promise<string | undefined> {
   });
 }
 
-/** @throws {Error} the unmutated source fails the checks, so that what they say of mutants means nothing */
-export async function runMutants(server: string): Promise<Verdict[]> {
+/**
+ * Looks for the mutants of every engine that there is a server of.
+ *
+ * @throws {Error} the unmutated source fails the checks, so that what they say of mutants means nothing
+ */
+export async function runMutants(servers: Servers): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
-  const waiting = [...MUTANTS.entries()];
+  const here = MUTANTS.filter(({ engine }) => servers[engine] !== undefined);
+  const waiting = [...here.entries()];
   try {
-    const broken = await examine(server, UNMUTATED, MUTANTS.length);
-    if (broken !== undefined) throw new Error(`the unmutated source fails: ${broken}`);
+    for (const [index, engine] of (Object.keys(servers) as Engine[]).entries()) {
+      const broken = await examine(servers, unmutated(engine), here.length + index);
+      if (broken !== undefined) throw new Error(`the unmutated source fails on ${engine}: ${broken}`);
+    }
     const work = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         const [index, mutant] = next;
-        const caughtBy = await examine(server, mutant, index);
-        verdicts.push({ mutant: mutant.name, caughtBy, maySurvive: mutant.maySurvive });
+        const caughtBy = await examine(servers, mutant, index);
+        const name = `${mutant.engine}: ${mutant.name}`;
+        verdicts.push({ mutant: name, caughtBy, maySurvive: mutant.maySurvive });
       }
     };
     const ends = await Promise.allSettled(Array.from({ length: AT_ONCE }, work));
@@ -118,16 +126,18 @@ export function describeVerdicts(verdicts: readonly Verdict[]): string {
 }
 
 async function main(): Promise<void> {
-  const server = await startPostgres();
+  const provided = await provideAll(["postgres", "mariadb", "mysql"]);
   try {
-    const verdicts = await runMutants(server.url);
+    const servers: Partial<Record<Engine, string>> = {};
+    for (const each of provided) if (each.status === "ready") servers[each.server.engine] = each.server.url;
+    const verdicts = await runMutants(servers);
     console.log(describeVerdicts(verdicts));
     const caught = verdicts.filter(({ caughtBy }) => caughtBy !== undefined).length;
     console.log(`${caught} of ${verdicts.length} mutants caught`);
     if (verdicts.some(({ caughtBy, maySurvive }) => caughtBy === undefined && maySurvive === undefined))
       process.exitCode = 1;
   } finally {
-    await server.stop();
+    await stopAll(provided);
   }
 }
 

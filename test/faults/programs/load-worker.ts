@@ -1,15 +1,12 @@
 import { isRetryable, show } from "../check.js";
 import { type LoadTask, loadCall } from "../load.js";
-import type { Opened, Target } from "../target.js";
-import { pgTarget } from "../targets/pg.js";
-
-const TARGETS: readonly Target[] = [pgTarget];
+import type { Opened } from "../target.js";
+import { targetOfName } from "../targets/index.js";
 
 let opened: Opened<unknown> | undefined;
 
 process.on("message", ({ target: wanted, url, key }: LoadTask) => {
-  const target = TARGETS.find(({ name }) => name === wanted);
-  if (target === undefined) throw new Error(`no target ${wanted}`);
+  const target = targetOfName(wanted);
   opened ??= target.open(url, { waitMs: 1_500, responseMs: 800, workTimeoutMs: 2_000 });
   loadCall(opened, key).then(
     (outcome) => process.send?.({ key, outcome }),

@@ -3,15 +3,34 @@ import { createLedger } from "../../../src/adapters/pg/index.js";
 import type { PgTransaction } from "../../../src/adapters/pg/transaction.js";
 import type { LedgerEvent } from "../../../src/core/events.js";
 import { ledgerMigrations } from "../../../src/migrations/index.js";
-import { CallersError, type Opened, type OpenOptions, type Target, type Witness } from "../target.js";
+import {
+  CallersError,
+  type Meddler,
+  type Opened,
+  type OpenOptions,
+  type Speech,
+  type Target,
+} from "../target.js";
 
-export const pgTarget: Target = { name: "pg", open: openPg as Target["open"], prepare };
+const SPEECH: Speech = {
+  conflict: "do $$ begin raise exception 'no' using errcode = '40001'; end $$",
+  idleTimeout: { settings: { idle_in_transaction_session_timeout: "100" }, limitMs: 100 },
+  statementTimeout: {
+    settings: { statement_timeout: "100" },
+    code: "57014",
+    slow: (seconds) => `select pg_sleep(${seconds})`,
+  },
+};
+
+const COMMON = { engine: "postgres", speech: SPEECH, prepare } as const;
+
+export const pgTarget: Target = { ...COMMON, name: "pg", open: openPg as Target["open"] };
 
 /** A client that sends every query at once, each with a Sync of its own. */
 export const pgPipelineTarget: Target = {
+  ...COMMON,
   name: "pg pipeline",
   open: ((url, options) => openPg(url, options, { pipeline: true })) as Target["open"],
-  prepare,
 };
 
 /** `pipeline` is newer than the published types. */
@@ -20,13 +39,15 @@ type PoolConfig = pg.PoolConfig & { readonly pipeline?: boolean };
 const EFFECT = "insert into effects (n, note) values ($1, 'once')";
 
 export function openPg(url: string, options: OpenOptions = {}, more: PoolConfig = {}): Opened<PgTransaction> {
-  const { poolMax = 4, workTimeoutMs, onEvent, ...ledgerOptions } = options;
+  const { poolMax = 4, workTimeoutMs, settings = {}, onEvent, ...ledgerOptions } = options;
+  const flags = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
   const config: PoolConfig = {
     ...more,
     connectionString: url,
     max: poolMax,
     connectionTimeoutMillis: 5_000,
     ...(workTimeoutMs !== undefined && { query_timeout: workTimeoutMs }),
+    ...(flags.length > 0 && { options: flags.join(" ") }),
   };
   const pool = new pg.Pool(config);
   pool.on("error", () => {});
@@ -47,7 +68,11 @@ export function openPg(url: string, options: OpenOptions = {}, more: PoolConfig 
     sql: async (tx, statement) => (await tx.query(statement)).rows,
     sqlOnPool: async (statement) => (await pool.query<Record<string, unknown>>(statement)).rows,
     joined: (body) => joined(pool, (client) => body(ledger.within(client), (sql) => client.query(sql))),
-    leak: () => {
+    warm: async (connections) => {
+      const all = await Promise.all(Array.from({ length: connections }, () => pool.connect()));
+      for (const client of all) client.release();
+    },
+    leak: async () => {
       const { totalCount, idleCount, waitingCount } = pool;
       if (totalCount === idleCount && waitingCount === 0) return undefined;
       return `pool: ${totalCount} clients, ${idleCount} idle, ${waitingCount} waiting`;
@@ -103,7 +128,7 @@ delete from accounts where n = ${n};
 insert into accounts (id, n, balance) select ${n} * 10 + k, ${n}, 100 from generate_series(0, 3) as k;
 delete from applied where n = ${n}`;
 
-async function prepare(url: string): Promise<Witness> {
+async function prepare(url: string): Promise<Meddler> {
   const client = witnessPool(url);
   for (const { up } of ledgerMigrations("postgres")) await client.query(up);
   await client.query(TABLES);
@@ -111,7 +136,7 @@ async function prepare(url: string): Promise<Witness> {
 }
 
 /** Looks at a database that was prepared before. */
-export function pgWitnessOf(url: string): Witness {
+export function pgWitnessOf(url: string): Meddler {
   return pgWitness(witnessPool(url));
 }
 
@@ -121,7 +146,10 @@ function witnessPool(url: string): pg.Pool {
   return pool;
 }
 
-function pgWitness(client: pg.Pool): Witness {
+const KILL =
+  "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
+
+function pgWitness(client: pg.Pool): Meddler {
   const query = async (
     statement: string,
     values: readonly unknown[] = [],
@@ -149,6 +177,19 @@ function pgWitness(client: pg.Pool): Witness {
         ])
       ).map(({ state, result }) => ({ state: Number(state), result: result as Buffer })),
     unfinished: () => number("select count(*) as value from opledger_operations where state = 0"),
+    keys: async (scope) =>
+      (await query("select key from opledger_operations where scope = $1 order by key", [scope])).map(
+        ({ key }) => String(key),
+      ),
+    expire: async (scope, key) => {
+      await query(
+        "update opledger_operations set expires_at = clock_timestamp() - interval '1 ms' where scope = $1 and key = $2",
+        [scope, key],
+      );
+    },
+    kill: async (atMost) =>
+      (await query(`${KILL} and application_name = '' order by random() limit $1`, [atMost ?? null])).length,
+    killWaiting: async () => (await query(`${KILL} and wait_event_type = 'Lock'`)).length,
     query,
     close: () => client.end(),
   };

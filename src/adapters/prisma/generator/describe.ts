@@ -65,10 +65,12 @@ function misplaced(datamodel: DMMF.Datamodel, text: SchemaText, found: number): 
   ];
 }
 
-function checkedProvider(provider: string): PrismaMetadata["provider"] {
-  if (provider === "postgres") return "postgresql";
-  if (provider === "postgresql" || provider === "mysql" || provider === "sqlite") return provider;
-  throw new Error(`opledger works on postgresql, mysql and sqlite; the schema's datasource is ${provider}`);
+const PROVIDERS: readonly PrismaMetadata["provider"][] = ["postgresql", "mysql", "sqlite"];
+
+function checkedProvider(given: string): PrismaMetadata["provider"] {
+  const provider = PROVIDERS.find((each) => each === given.replace(/^postgres$/, "postgresql"));
+  if (provider !== undefined) return provider;
+  throw new Error(`opledger works on ${PROVIDERS.join(", ")}; the schema's datasource is ${given}`);
 }
 
 function describeModel(

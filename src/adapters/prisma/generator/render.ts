@@ -10,8 +10,6 @@ export type Language = "ts" | "js";
 
 const HEADER = `/* Written by \`prisma generate\` (generator opledger) from the Prisma schema. Changes here are lost. */
 /* eslint-disable */
-// biome-ignore-all lint: generated
-// biome-ignore-all format: generated
 `;
 
 /** The module that exports the metadata, for a project in either language. */

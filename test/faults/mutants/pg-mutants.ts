@@ -1,14 +1,7 @@
-/** A deliberate fault: texts of the source and what they become. Each text must occur exactly once. */
-export interface Mutant {
-  readonly name: string;
-  readonly edits: readonly { readonly file: string; readonly from: string; readonly to: string }[];
-  /** Why it is no failure if no check notices. */
-  readonly maySurvive?: string;
-}
+import { type Mutant, mutant as mutantOf } from "./mutant.js";
 
-function mutant(name: string, file: string, from: string, to: string): Mutant {
-  return { name, edits: [{ file, from, to }] };
-}
+const mutant = (name: string, file: string, from: string, to: string): Mutant =>
+  mutantOf("postgres", name, file, from, to);
 
 /** A fault that shows only where a duplicate is not recalled by a plain read first. */
 function unrecalled(name: string, file: string, from: string, to: string): Mutant {
@@ -17,7 +10,7 @@ function unrecalled(name: string, file: string, from: string, to: string): Mutan
     from: "return !this.context.database.joined && this.context.recent.has(this.operation.id);",
     to: "return false;",
   };
-  return { name, edits: [{ file, from, to }, forgetful] };
+  return { engine: "postgres", name, edits: [{ file, from, to }, forgetful] };
 }
 
 const ONCE = "src/core/once.ts";
@@ -37,9 +30,9 @@ const NO_PROOF = {
   to: "SELECT 1 FROM done",
 } as const;
 
-export const MUTANTS: readonly Mutant[] = [
-  { name: "complete proves nothing", edits: [NO_PROOF] },
-  { name: "no constraint trigger", edits: [NO_TRIGGER] },
+export const PG_MUTANTS: readonly Mutant[] = [
+  { engine: "postgres", name: "complete proves nothing", edits: [NO_PROOF] },
+  { engine: "postgres", name: "no constraint trigger", edits: [NO_TRIGGER] },
   unrecalled(
     "a bound write does not look for a prior run",
     WRITES,
@@ -58,6 +51,7 @@ export const MUTANTS: readonly Mutant[] = [
       "the primary key still refuses a second claim, and the transaction is run again, now as a replay",
   },
   {
+    engine: "postgres",
     name: "the result is stored in a second transaction",
     edits: [
       NO_TRIGGER,
@@ -76,6 +70,7 @@ export const MUTANTS: readonly Mutant[] = [
     'new Set(["reprepare"])',
   ),
   {
+    engine: "postgres",
     name: "a compare-and-set is judged by the row's version alone",
     edits: [
       {
@@ -136,6 +131,7 @@ export const MUTANTS: readonly Mutant[] = [
     `kind === "lost";`,
   ),
   {
+    engine: "postgres",
     name: "every attempt has an id of its own",
     edits: [
       {
@@ -203,6 +199,7 @@ export const MUTANTS: readonly Mutant[] = [
     'operationId("", operation, key, ref.issuedAt)',
   ),
   {
+    engine: "postgres",
     name: "names run into each other",
     edits: [
       { file: OPERATION, from: "Buffer.allocUnsafe(12 + sizes", to: "Buffer.alloc(12 + sizes" },

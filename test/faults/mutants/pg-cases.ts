@@ -1,21 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { type Bench, check, codeOf, same } from "./checks.js";
+import { codeOf, same } from "./assert.js";
+import { BOTH, effects, statuses } from "./common-cases.js";
+import type { Bench } from "./pg-bench.js";
 
 type Case = (bench: Bench) => Promise<void>;
 
-const effects = ({ number }: Bench, n: number): Promise<number> =>
-  number(`select count(*) from effects where n = ${n}`);
-
-function statuses(ends: readonly PromiseSettledResult<{ status: string }>[]): string[] {
-  return ends.map((end) => (end.status === "fulfilled" ? end.value.status : String(end.reason))).sort();
-}
-
-const BOTH = ["executed", "replayed"];
 const ROW = { table: "counters", where: { id: 1 } } as const;
 
 /** Short, sharp cases, one per promise that a mutant breaks. */
-export const SHARP_CASES: Readonly<Record<string, Case>> = {
+export const PG_CASES: Readonly<Record<string, Case>> = {
   replay: async ({ ledger, key, number }) => {
     const [a, ref] = [ledger(), key()];
     const increment = { table: "counters", where: { id: 2 }, by: { value: 1 } };
@@ -60,17 +54,6 @@ export const SHARP_CASES: Readonly<Record<string, Case>> = {
     same("first", await run("s", "ab", "c"), "executed");
     same("other scope", await run("t", "ab", "c"), "executed");
     same("parts moved", await run("s", "a", "bc"), "executed");
-  },
-
-  "two processes, one key": async ({ ledger, key, ...rest }) => {
-    const [a, b, ref] = [ledger(), ledger(), key()];
-    const run = (each: typeof a): Promise<{ status: string }> =>
-      each.once(ref, async (tx) => {
-        await tx.query("insert into effects values (1)");
-        await sleep(60);
-      });
-    same("ends", statuses(await Promise.allSettled([run(a), run(b)])), BOTH);
-    same("effects", await effects({ ledger, key, ...rest }, 1), 1);
   },
 
   "races behind a row lock": async ({ ledger, key, behindLock }) => {
@@ -162,15 +145,6 @@ export const SHARP_CASES: Readonly<Record<string, Case>> = {
     same("retry", await codeOf(run(false)), "ok");
   },
 
-  "a handle that outlives its work": async (bench) => {
-    let late: (() => Promise<unknown>) | undefined;
-    await bench.ledger().once(bench.key(), (tx) => {
-      late = () => tx.query("insert into effects values (40)");
-    });
-    check("refused", (await codeOf(late?.() ?? Promise.resolve())).startsWith("TypeError"));
-    same("effects", await effects(bench, 40), 0);
-  },
-
   "COMMIT that answers ROLLBACK": async ({ adapter, url, key, number }) => {
     const client = new pg.Client(url);
     await client.connect();
@@ -196,31 +170,6 @@ export const SHARP_CASES: Readonly<Record<string, Case>> = {
     await client.end();
   },
 
-  "the connection is cut before COMMIT arrives": async (bench) => {
-    const events: string[] = [];
-    const a = await bench.cutAtCommit("client", { onEvent: ({ type }) => events.push(type) });
-    const ref = bench.key();
-    const { status } = await a.once(ref, async (tx) => {
-      await tx.query("insert into effects values (50)");
-    });
-    same("status", status, "executed");
-    same("effects", await effects(bench, 50), 1);
-    check("unknown, then resolved", events.includes("unknown") && events.includes("resolved"));
-    const b = await bench.cutAtCommit("client", { backoff: { attemptsMax: 1 } });
-    same("given up", await codeOf(b.once(bench.key(), () => 1)), "OPLEDGER_OUTCOME_UNKNOWN");
-  },
-
-  "the connection is cut after COMMIT": async (bench) => {
-    const [a, ref] = [await bench.cutAtCommit("server"), bench.key()];
-    const run = (): Promise<{ status: string }> =>
-      a.once(ref, async (tx) => {
-        await tx.query("insert into effects values (60)");
-      });
-    same("call", (await run()).status, "replayed");
-    same("again", (await run()).status, "replayed");
-    same("effects", await effects(bench, 60), 1);
-  },
-
   "a backend killed inside the work": async (bench) => {
     let runs = 0;
     await bench.ledger().once(bench.key(), async (tx) => {
@@ -240,20 +189,6 @@ export const SHARP_CASES: Readonly<Record<string, Case>> = {
       if (runs === 1) await tx.query("do $$ begin raise exception 'no' using errcode = '40001'; end $$");
     });
     same("runs", runs, 2);
-  },
-
-  retention: async ({ ledger, key, number }) => {
-    const [a, once, write, kept] = [ledger({ retentionMs: 20 }), key(), key(), key()];
-    const run = async (): Promise<string[]> => [
-      (await a.once(once, () => 1)).status,
-      (await a.operation(write).insert({ into: "effects", values: { n: 80 } })).status,
-    ];
-    same("first", await run(), ["executed", "executed"]);
-    await ledger().once(kept, () => 1);
-    await sleep(40);
-    same("expired", await run(), ["executed", "executed"]);
-    await a.sweep();
-    same("kept", await number(`select count(*) from opledger_operations where key = '${kept.key}'`), 1);
   },
 
   "lock timeouts": async ({ ledger, key }) => {

@@ -1,0 +1,151 @@
+import type { LedgerContext } from "../../core/context.js";
+import { emit } from "../../core/events.js";
+import type { Row } from "../../core/executor.js";
+import { fingerprint } from "../../core/fingerprint.js";
+import { identify, type OperationRef, summarize } from "../../core/operation.js";
+import type { WriteOutcome } from "../../core/outcome.js";
+import { runWrite } from "../../core/write.js";
+import { type Planned, plan, type SingleVerb } from "./arguments.js";
+import type { PrismaClientLike } from "./client.js";
+import { asModelError } from "./errors.js";
+import { fallBack, type Verb } from "./fallback.js";
+import { hydrate } from "./hydrate.js";
+import { extendedBy, globalOmit } from "./internals.js";
+import { delegateName, type PrismaMetadata } from "./metadata.js";
+import { jsonNull, NotPlain } from "./values.js";
+
+type Args = Readonly<Record<string, unknown>>;
+
+/** An operation, the client that it was bound on, and what is known of that client's schema. */
+export interface Binding {
+  readonly client: PrismaClientLike;
+  readonly context: LedgerContext<PrismaClientLike>;
+  readonly metadata: PrismaMetadata;
+  readonly ref: OperationRef;
+}
+
+const VERBS: readonly Verb[] = ["create", "createMany", "upsert", "update", "updateMany", "delete"];
+
+/** The models of a client, each with the writes that the operation can be. */
+export function boundModels(binding: Binding): object {
+  return new Proxy(
+    {},
+    {
+      get: (_target, key) => {
+        const name = typeof key === "string" ? modelNamed(binding.metadata, key) : undefined;
+        return name === undefined ? undefined : boundModel(binding, name);
+      },
+    },
+  );
+}
+
+function modelNamed({ models }: PrismaMetadata, key: string): string | undefined {
+  return Object.keys(models).find((name) => name === key || delegateName(name) === key);
+}
+
+function boundModel(binding: Binding, model: string): object {
+  return Object.fromEntries(
+    VERBS.map((verb) => [verb, (args: Args = {}) => lazily(() => run(binding, model, verb, args))]),
+  );
+}
+
+async function run(binding: Binding, name: string, verb: Verb, args: Args): Promise<WriteOutcome<unknown>> {
+  const { context, metadata, ref } = binding;
+  const startedAt = performance.now();
+  const identity = identify(ref, context.retentionMs);
+  const payload = ref.payload === undefined ? comparable(args) : ref.payload;
+  const summary = summarize(identity);
+  const operation = { ...identity, fingerprint: fingerprint(payload, { verb, table: name }, summary) };
+  const model = metadata.models[name];
+  if (model === undefined) throw new TypeError(`no model ${name}`);
+  const planned = planOf(binding, name, verb, args, identity.id);
+  if (!(planned instanceof NotPlain)) {
+    try {
+      const { fields, write } = planned;
+      const outcome = await runWrite<PrismaClientLike, Row | null>(context, operation, write);
+      const value = outcome.value === null ? null : hydrate(outcome.value, { model, fields }, metadata);
+      return { ...outcome, value };
+    } catch (error) {
+      throw asModelError(error, name);
+    }
+  }
+  const outcome = await fallBack({
+    context,
+    ref,
+    operation,
+    metadata,
+    model,
+    delegate: delegateName(name),
+    verb,
+    args,
+  });
+  if (outcome.status === "executed") {
+    const { reason } = planned;
+    const durationMs = performance.now() - startedAt;
+    emit(context.onEvent, () => ({ type: "fallback", operation: summary, durationMs, reason }));
+  }
+  if (verb !== "createMany" && verb !== "updateMany") return outcome;
+  const { status, value } = outcome;
+  return { status, value } as WriteOutcome<unknown>;
+}
+
+/** @returns the reason where a single statement cannot do it */
+function planOf(
+  { client, metadata }: Binding,
+  name: string,
+  verb: Verb,
+  args: Args,
+  operationId: string,
+): Planned | NotPlain {
+  const model = metadata.models[name];
+  if (model === undefined || !isSingle(verb)) return new NotPlain("several rows");
+  const extended = extendedBy(client, name, verb);
+  if (extended !== undefined) return new NotPlain(extended);
+  const omitted = globalOmit(client, delegateName(name));
+  try {
+    return plan({ metadata, model, verb, args, omitted, operationId, now: new Date() });
+  } catch (error) {
+    if (error instanceof NotPlain) return error;
+    throw error;
+  }
+}
+
+function isSingle(verb: Verb): verb is SingleVerb {
+  return verb !== "createMany" && verb !== "updateMany";
+}
+
+/** Arguments as a fingerprint takes them: Prisma's nulls are instances without content, each told apart by its name. */
+function comparable(value: unknown): unknown {
+  if (value === null || typeof value !== "object") return value;
+  const name = jsonNull(value);
+  if (name !== undefined) return new Map([["null", name]]);
+  if (Array.isArray(value)) return value.map(comparable);
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, comparable(each)]));
+}
+
+/**
+ * As Prisma's own, such a promise does nothing until somebody waits for it: in a batch it is refused before it could run outside of
+ * the batch's transaction.
+ */
+function lazily<T>(run: () => Promise<T>): Promise<T> {
+  let running: Promise<T> | undefined;
+  const begun = (): Promise<T> => {
+    running ??= run();
+    return running;
+  };
+  const lazy: Promise<T> & { requestTransaction(): Promise<never> } = {
+    then: (done, failed) => begun().then(done, failed),
+    catch: (failed) => begun().catch(failed),
+    finally: (last) => begun().finally(last),
+    requestTransaction: () =>
+      Promise.reject(
+        new TypeError(
+          "A bound write cannot be part of `$transaction([…])`, whose statements cannot depend on what the ledger answers. Use " +
+            "`$transaction(async (tx) => …)` with `tx.$operation(…)`, or `$once` for several writes as one operation.",
+        ),
+      ),
+    [Symbol.toStringTag]: "PrismaPromise",
+  };
+  return lazy;
+}

@@ -1,0 +1,338 @@
+import type {
+  Closing,
+  Database,
+  Executor,
+  Failure,
+  ResultSet,
+  Row,
+  Statement,
+  TransactionPlan,
+} from "../../core/executor.js";
+import { pause } from "../../core/retry.js";
+import { inOrder, runScript } from "../../core/script.js";
+import { inTurn } from "../../core/turns.js";
+import {
+  isJoined,
+  PRISMA_ISOLATION_LEVELS,
+  type PrismaClientLike,
+  type PrismaTransactionOptions,
+  transactionOf,
+} from "./client.js";
+import type { Engine } from "./engine.js";
+import {
+  CommitLost,
+  driverCause,
+  isConnectionLoss,
+  isUnreachable,
+  LedgerDuplicate,
+  NotOurs,
+  prismaFailure,
+  ResponseTimeout,
+  TransactionOver,
+  Unavailable,
+} from "./failure.js";
+import { Guard, guardOf } from "./guard.js";
+
+const plain = (sql: string): Statement => ({ sql, values: [] });
+const NOTHING: ResultSet = { rows: [], affected: 0 };
+/** Milliseconds, at least, between two tries of a writer that found the database locked. */
+const BUSY_MS = 5;
+const CANARY = "opledger_claim";
+
+/** A Prisma client; inside a transaction of the caller's, every call is a savepoint in it. */
+export class PrismaDatabase implements Database<PrismaClientLike> {
+  readonly joined: boolean;
+  readonly #client: PrismaClientLike;
+  /** Where the transaction is that of another operation: what guards the client that its work got. */
+  readonly #guard: Guard | undefined;
+  readonly #engine: Engine;
+  readonly #options: PrismaTransactionOptions;
+
+  constructor(client: PrismaClientLike, engine: Engine, options: PrismaTransactionOptions = {}) {
+    const handle = guardOf(client);
+    this.#client = handle?.client ?? client;
+    this.#guard = handle?.guard;
+    this.#engine = engine;
+    this.#options = options;
+    this.joined = isJoined(this.#client);
+  }
+
+  failure(error: unknown): Failure {
+    if (error instanceof Error && outdated.has(error)) return { kind: "schema" };
+    return prismaFailure(error, (cause) => this.#engine.failure(cause));
+  }
+
+  async ready(timeoutMs: number): Promise<void> {
+    const { version } = this.#engine;
+    if (version === undefined || version.known()) return;
+    try {
+      const { rows } = await this.#send(this.#client, plain(version.sql), timeoutMs);
+      version.read(String(rows[0]?.version));
+    } catch (error) {
+      throw new Unavailable("the server did not say what it is", { cause: error });
+    }
+  }
+
+  async run(statement: Statement, timeoutMs: number): Promise<ResultSet> {
+    await this.ready(timeoutMs);
+    const asked =
+      statement.waitMs === undefined ? statement : this.#engine.bounded(statement, statement.waitMs);
+    if (this.joined) return this.#inSavepoint(timeoutMs, () => this.#send(this.#client, asked, timeoutMs));
+    return this.#patiently(statement.waitMs ?? 0, async () => {
+      try {
+        return await this.#send(this.#client, asked, timeoutMs);
+      } catch (error) {
+        throw alone(error);
+      }
+    });
+  }
+
+  async transaction<T>(plan: TransactionPlan<PrismaClientLike, T>): Promise<T> {
+    await this.ready(plan.timeoutMs);
+    if (!this.joined) return this.#patiently(plan.waitMs, () => this.#own(plan));
+    if (plan.isolationLevel !== undefined) {
+      throw new TypeError(
+        "`isolationLevel` belongs to the transaction that was joined; set it where you begin it",
+      );
+    }
+    return this.#inSavepoint(plan.timeoutMs, () => this.#through(this.#client, plan, undefined));
+  }
+
+  /** A transaction of our own; what a script only reads comes before it, and opens no snapshot in it. */
+  async #own<T>(plan: TransactionPlan<PrismaClientLike, T>): Promise<T> {
+    const { script, isolationLevel, timeoutMs } = plan;
+    let prior: ResultSet | undefined;
+    if (script !== undefined) {
+      prior = await this.run(script.prior, timeoutMs);
+      if (prior.rows.length > 0) return this.#known(prior, plan);
+    }
+    let phase: "beginning" | "working" | "committing" = "beginning";
+    const options = {
+      ...this.#options,
+      ...(isolationLevel !== undefined && { isolationLevel: PRISMA_ISOLATION_LEVELS[isolationLevel] }),
+    };
+    try {
+      return await this.#client.$transaction(async (tx) => {
+        phase = "working";
+        const value = await this.#through(tx, plan, prior);
+        phase = "committing";
+        return value;
+      }, options);
+    } catch (error) {
+      if (isReached("beginning", phase))
+        throw alone(error) instanceof CommitLost ? unavailable(error) : alone(error);
+      if (isReached("committing", phase) && isConnectionLoss(error)) throw new CommitLost(error);
+      throw error;
+    }
+  }
+
+  /** Tries again while another connection writes, where the engine itself does not wait for that. */
+  async #patiently<T>(waitMs: number, body: () => Promise<T>): Promise<T> {
+    const deadline = performance.now() + waitMs;
+    for (;;) {
+      try {
+        return await body();
+      } catch (error) {
+        const late = !this.#engine.refusesToWait || performance.now() >= deadline;
+        if (late || this.failure(error).kind !== "locked") throw error;
+        await pause(BUSY_MS * (1 + Math.random()));
+      }
+    }
+  }
+
+  async #known<T>(prior: ResultSet, plan: TransactionPlan<PrismaClientLike, T>): Promise<T> {
+    const executor = { run: (statement: Statement) => this.run(statement, plan.timeoutMs) };
+    const results = inOrder({ prior, look: NOTHING, effect: NOTHING, row: NOTHING });
+    const { closing, value } = await plan.body(results, this.#client, executor);
+    if (closing.length > 0) throw new Error("a known operation is not to be written again");
+    return value;
+  }
+
+  async #through<T>(
+    client: PrismaClientLike,
+    plan: TransactionPlan<PrismaClientLike, T>,
+    prior: ResultSet | undefined,
+  ): Promise<T> {
+    const { opening, script, waitMs, timeoutMs } = plan;
+    const executor: Executor = {
+      run: (statement) => this.#send(client, this.#engine.bounded(statement, waitMs), timeoutMs),
+    };
+    if (this.#engine.begin !== undefined) await executor.run(this.#engine.begin);
+    // A script runs nothing but the ledger's own statements, which cannot end the transaction.
+    const marked = this.#engine.canary && script === undefined && !this.joined;
+    if (marked) await this.#send(client, plain(`SAVEPOINT ${CANARY}`), timeoutMs);
+    const opened: ResultSet[] = [];
+    if (script !== undefined) opened.push(...inOrder(await runScript(executor, script, prior)));
+    else for (const statement of opening) opened.push(await executor.run(statement));
+    const { closing, value } = await this.#work(client, plan, opened, executor);
+    if (closing.length === 0) return value;
+    const release = marked ? [plain(`RELEASE SAVEPOINT ${CANARY}`)] : [];
+    await this.#close(executor, client, [...release, ...closing], timeoutMs);
+    return value;
+  }
+
+  async #work<T>(
+    client: PrismaClientLike,
+    plan: TransactionPlan<PrismaClientLike, T>,
+    opened: readonly ResultSet[],
+    executor: Executor,
+  ): Promise<Closing<T>> {
+    const guard = new Guard(client, this.#engine);
+    try {
+      const finish = await plan.body(opened, guard.client, executor);
+      await guard.settle();
+      if (guard.spoiled !== undefined) throw guard.spoiled;
+      return finish;
+    } catch (error) {
+      await guard.settle();
+      throw guard.spoiled === undefined || guard.letThrough(error) ? error : new NotOurs(guard.spoiled);
+    } finally {
+      guard.close();
+      firstErrors.set(executor, guard.firstError);
+      if (guard.spoiled !== undefined) this.#guard?.observe(guard.firstError);
+    }
+  }
+
+  async #close(
+    executor: Executor,
+    client: PrismaClientLike,
+    closing: readonly Statement[],
+    timeoutMs: number,
+  ): Promise<void> {
+    for (const statement of closing) {
+      try {
+        const savepoint = statement.sql.startsWith("RELEASE");
+        const { affected } = savepoint
+          ? await this.#send(client, statement, timeoutMs)
+          : await executor.run(statement);
+        if (statement.affects !== undefined && affected !== statement.affects) throw new NotOurs(undefined);
+      } catch (error) {
+        throw this.#closingError(error, firstErrors.get(executor));
+      }
+    }
+  }
+
+  #closingError(error: unknown, firstError: unknown): unknown {
+    const cause = driverCause(error);
+    // PostgreSQL: the transaction had been aborted, or was over, before the result could be stored.
+    if (cause?.code === "25P02" || cause?.code === "25P01") return new NotOurs(firstError ?? error);
+    return this.failure(error).kind === "ended" ? new TransactionOver(error) : error;
+  }
+
+  #inSavepoint<T>(timeoutMs: number, body: () => Promise<T>): Promise<T> {
+    const client = this.#client;
+    const late = (): Error =>
+      new Unavailable(`the transaction was busy with another operation for ${timeoutMs} ms`);
+    return inTurn(transactionOf(client), timeoutMs, late, async (depth) => {
+      const name = `opledger_join_${depth}`;
+      const send = (sql: string): Promise<ResultSet> => this.#send(client, plain(sql), timeoutMs);
+      try {
+        this.#guard?.refuseEnded();
+        await this.#mark(name, send);
+        const value = await body();
+        await send(`RELEASE SAVEPOINT ${name}`);
+        return value;
+      } catch (error) {
+        this.#guard?.observe(error);
+        // Where the transaction is beyond saving, the error that led here says more.
+        await send(`ROLLBACK TO SAVEPOINT ${name}`).catch(() => {});
+        await send(`RELEASE SAVEPOINT ${name}`).catch(() => {});
+        throw error;
+      }
+    });
+  }
+
+  /** @throws {TypeError} the transaction that was to be joined is over */
+  async #mark(name: string, send: (sql: string) => Promise<ResultSet>): Promise<void> {
+    try {
+      await send(`SAVEPOINT ${name}`);
+      if (this.#engine.marksAnywhere) await send(`ROLLBACK TO SAVEPOINT ${name}`);
+    } catch (error) {
+      const code = driverCause(error)?.code;
+      if (code !== "25P01" && code !== "1305") throw error;
+      throw new TypeError(
+        "the transaction that was to be joined is over; call this on the client of an open `$transaction`",
+      );
+    }
+  }
+
+  async #send(client: PrismaClientLike, statement: Statement, timeoutMs: number): Promise<ResultSet> {
+    const { sql, values, orElse } = statement;
+    try {
+      return await within(timeoutMs, ask(client, sql, values));
+    } catch (error) {
+      const cause = driverCause(error);
+      if (cause?.kind === "UniqueConstraintViolation") {
+        if (orElse !== undefined) return this.#send(client, orElse, timeoutMs);
+        // Only the ledger's own rows have a count that they must come to.
+        if (statement.affects !== undefined) throw new LedgerDuplicate(error);
+      }
+      // MySQL, and not MariaDB, takes no savepoint as a prepared statement.
+      if (cause?.code === "1295") {
+        throw new TypeError(
+          "on MySQL opledger needs the text protocol for its savepoints: `new PrismaMariaDb(config, { useTextProtocol: true })`",
+        );
+      }
+      if (this.#engine.probe !== undefined && cause?.kind === "ColumnNotFound") {
+        await ask(client, this.#engine.probe.sql, []).catch(() => outdated.add(error as Error));
+      }
+      throw error;
+    }
+  }
+}
+
+const outdated = new WeakSet<Error>();
+const firstErrors = new WeakMap<Executor, unknown>();
+
+/** Where control flow analysis does not see an assignment inside a callback. */
+function isReached(phase: string, actual: string): boolean {
+  return phase === actual;
+}
+
+/** What an error means that met a statement, or the begin of a transaction, of its own. */
+function alone(error: unknown): unknown {
+  if (isUnreachable(error)) return unavailable(error);
+  return isConnectionLoss(error) ? new CommitLost(error) : error;
+}
+
+function unavailable(error: unknown): Unavailable {
+  return new Unavailable("no connection", { cause: error });
+}
+
+/** @throws {TypeError} a number that is none: Prisma would send it as NULL */
+async function ask(client: PrismaClientLike, sql: string, values: readonly unknown[]): Promise<ResultSet> {
+  if (values.some((value) => typeof value === "number" && !Number.isFinite(value))) {
+    throw new TypeError("a value of the write is not a finite number");
+  }
+  if (!returnsRows(sql)) return { rows: [], affected: await client.$executeRawUnsafe(sql, ...values) };
+  const rows = (await client.$queryRawUnsafe(sql, ...values)) as Row[];
+  return { rows, affected: rows.length };
+}
+
+const QUOTED = /'(?:[^'\\]|\\.|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`/g;
+const answered = new Map<string, boolean>();
+const ANSWERED_MAX = 1_000;
+
+/** Whether a statement of ours answers with rows: Prisma has one method for those, and another for counts. */
+function returnsRows(sql: string): boolean {
+  const known = answered.get(sql);
+  if (known !== undefined) return known;
+  const bare = sql.replace(QUOTED, " ");
+  const rows = /^\s*(?:SET STATEMENT .*? FOR\s+)?(?:SELECT|WITH)\b|\bRETURNING\b/.test(bare);
+  if (answered.size >= ANSWERED_MAX) answered.clear();
+  answered.set(sql, rows);
+  return rows;
+}
+
+/** @throws {ResponseTimeout} no answer came in time */
+async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new ResponseTimeout(timeoutMs)), timeoutMs);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

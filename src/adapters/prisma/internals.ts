@@ -1,0 +1,29 @@
+/**
+ * What Prisma Client knows of itself and has no public way to tell. Each answer has a safe one in its place where a version of Prisma
+ * keeps it somewhere else: a test fails then.
+ */
+interface Internals {
+  readonly _activeProvider?: unknown;
+  readonly _globalOmit?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly _extensions?: {
+    getAllQueryCallbacks?(model: string, operation: string): readonly unknown[];
+    getAllComputedFields?(model: string): object | undefined;
+  };
+}
+
+export function activeProvider(client: object): unknown {
+  return (client as Internals)._activeProvider;
+}
+
+/** The fields that the client was told never to select. */
+export function globalOmit(client: object, delegate: string): Readonly<Record<string, unknown>> {
+  return (client as Internals)._globalOmit?.[delegate] ?? {};
+}
+
+/** Why a write must go through the model's own method; undefined where nothing hangs on that. */
+export function extendedBy(client: object, model: string, operation: string): string | undefined {
+  const extensions = (client as Internals)._extensions;
+  if ((extensions?.getAllQueryCallbacks?.(model, operation) ?? []).length > 0) return "a query extension";
+  const computed = extensions?.getAllComputedFields?.(model);
+  return computed !== undefined && Object.keys(computed).length > 0 ? "a result extension" : undefined;
+}

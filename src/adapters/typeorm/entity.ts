@@ -1,0 +1,186 @@
+import { randomUUID } from "node:crypto";
+import { type DataSource, type EntityMetadata, FindOperator } from "typeorm";
+import { type Entries, Expression } from "../../core/writes.js";
+import { isOperationId } from "./operation-id.js";
+
+export type Column = EntityMetadata["columns"][number];
+type Driver = DataSource["driver"];
+
+/** A column with the value that it is to hold, and what the caller gave for it. */
+export interface Assigned {
+  readonly column: Column;
+  /** As the driver takes it. */
+  readonly value: unknown;
+  /** As the caller gave it, before transformers, whose result may be another each time. */
+  readonly given: unknown;
+}
+
+/** What an entity's properties are in its table. */
+export class EntityColumns {
+  readonly metadata: EntityMetadata;
+  readonly #driver: Driver;
+
+  constructor(metadata: EntityMetadata) {
+    this.metadata = metadata;
+    this.#driver = metadata.dataSource.driver;
+    if (metadata.treeType !== undefined) {
+      throw new TypeError(
+        `${metadata.name} is a tree: one row of it concerns others, so write it inside \`once\``,
+      );
+    }
+  }
+
+  /** The path of the table's name, as the core takes it. */
+  get table(): string {
+    return this.metadata.tablePath;
+  }
+
+  /** The columns that `find` would select, and the one that tells the class. */
+  get selected(): readonly string[] {
+    const { columns } = this.metadata;
+    const read = columns.filter(
+      ({ isSelect, isVirtual, isVirtualProperty, isDiscriminator }) =>
+        isDiscriminator || (isSelect && !isVirtual && !isVirtualProperty),
+    );
+    return [...new Set(read.map(({ databaseName }) => databaseName))];
+  }
+
+  /**
+   * The columns that the caller gave values for.
+   *
+   * @param verb for messages, and to tell which columns it may write
+   */
+  assigned(verb: string, values: object, writable: (column: Column) => boolean): Assigned[] {
+    this.#refuseUnknown(verb, values);
+    return this.metadata.columns
+      .filter((column) => !column.isDiscriminator && !column.isVirtualProperty && writable(column))
+      .map((column) => this.#assign(verb, column, given(column, values)))
+      .filter(({ given: value }) => value !== undefined);
+  }
+
+  /** The columns that criteria ask to be equal to something: an id, or an object of properties. */
+  criteria(verb: string, criteria: unknown): Assigned[] {
+    const asked = this.#asked(verb, criteria);
+    this.#refuseUnknown(verb, asked);
+    const found = this.metadata.columns
+      .filter((column) => !column.isDiscriminator && !column.isVirtualProperty)
+      .map((column) => ({ column, value: given(column, asked) }))
+      .filter(({ value }) => value !== undefined)
+      .map(({ column, value }) => this.#assign(verb, column, equalTo(verb, column, value)));
+    if (found.length === 0) throw new TypeError(`${verb}: empty criteria`);
+    return found;
+  }
+
+  /** What tells the class of a row from those of its siblings. */
+  get discriminator(): Entries {
+    const { discriminatorColumn, discriminatorValue, childEntityMetadatas, parentEntityMetadata } =
+      this.metadata;
+    if (discriminatorColumn === undefined || parentEntityMetadata === undefined) return [];
+    if (childEntityMetadatas.length > 0) {
+      throw new TypeError(`${this.metadata.name} has classes above and below it: write it inside \`once\``);
+    }
+    return [[discriminatorColumn.databaseName, discriminatorValue]];
+  }
+
+  /** What an insert holds beside the caller's values. Nothing of it is part of the operation's payload. */
+  inserted(given: readonly Assigned[], operationId: string): Entries {
+    const { columns, discriminatorColumn, discriminatorValue } = this.metadata;
+    const known = new Set(given.map(({ column }) => column));
+    const extra = columns.flatMap((column): [string, unknown][] => {
+      if (known.has(column)) return [];
+      if (column.isVersion) return [[column.databaseName, 1]];
+      if (isOperationId(column)) return [[column.databaseName, operationId]];
+      const uuid = column.isGenerated && column.generationStrategy === "uuid";
+      return uuid && !this.#driver.isUUIDGenerationSupported() ? [[column.databaseName, randomUUID()]] : [];
+    });
+    return discriminatorColumn === undefined
+      ? extra
+      : [...extra, [discriminatorColumn.databaseName, discriminatorValue]];
+  }
+
+  column(verb: string, propertyPath: string): Column {
+    const found = this.metadata.findColumnWithPropertyPath(propertyPath);
+    if (found === undefined)
+      throw new TypeError(`${verb}: ${this.metadata.name} has no property ${JSON.stringify(propertyPath)}`);
+    return found;
+  }
+
+  #asked(verb: string, criteria: unknown): object {
+    if (criteria === null || criteria === undefined) throw new TypeError(`${verb}: empty criteria`);
+    const isValue =
+      typeof criteria !== "object" || criteria instanceof Date || criteria instanceof Uint8Array;
+    if (isValue) {
+      const [id, ...others] = this.metadata.primaryColumns;
+      if (id === undefined || others.length > 0) {
+        throw new TypeError(`${verb}: ${this.metadata.name} has no single primary column, so give an object`);
+      }
+      return id.createValueMap(criteria);
+    }
+    if (Array.isArray(criteria) || criteria instanceof FindOperator) {
+      throw new TypeError(
+        `${verb}: a bound write concerns one row, so criteria are an id or an object of properties`,
+      );
+    }
+    const [empty] = Object.entries(criteria).find(([, value]) => value === undefined || value === null) ?? [];
+    if (empty !== undefined) {
+      throw new TypeError(
+        `${verb}: \`${empty}\` is null or undefined in the criteria; IsNull() means SQL NULL`,
+      );
+    }
+    return criteria;
+  }
+
+  #assign(verb: string, column: Column, value: unknown): Assigned {
+    if (typeof value === "function") {
+      const sql: unknown = value();
+      if (typeof sql !== "string")
+        throw new TypeError(`${verb}: \`${column.propertyPath}\` is a function that gives no SQL`);
+      return { column, value: new Expression(sql), given: { sql } };
+    }
+    const { spatialTypes } = this.#driver;
+    if (value !== undefined && value !== null && spatialTypes.includes(column.type as never)) {
+      throw new TypeError(
+        `${verb}: the spatial column \`${column.propertyPath}\` can be written only inside \`once\``,
+      );
+    }
+    const prepared: unknown =
+      value === undefined ? value : this.#driver.preparePersistentValue(value, column);
+    return { column, value: prepared, given: value };
+  }
+
+  /** A name that is misspelt would be left out of the write without a word. */
+  #refuseUnknown(verb: string, values: object): void {
+    if (Object.getPrototypeOf(values) !== Object.prototype) return;
+    const unknown = Object.keys(values).find((name) => !(name in this.metadata.propertiesMap));
+    if (unknown !== undefined) {
+      throw new TypeError(`${verb}: ${this.metadata.name} has no property ${JSON.stringify(unknown)}`);
+    }
+  }
+}
+
+/** A column's value in an entity; of a related entity, what the column refers to. */
+function given(column: Column, values: object): unknown {
+  return column.getEntityValue(values);
+}
+
+function equalTo(verb: string, column: Column, value: unknown): unknown {
+  if (!(value instanceof FindOperator)) return value;
+  if (value.type === "isNull") return null;
+  if (value.type === "equal") return value.value;
+  throw new TypeError(
+    `${verb}: \`${column.propertyPath}\` may only be equal to something; a bound write concerns one row`,
+  );
+}
+
+/** Entries as the core takes them, by the column's name in the database. */
+export function entriesOf(assigned: readonly Assigned[]): Entries {
+  return assigned.map(({ column, value }) => [column.databaseName, value]);
+}
+
+/** What the caller gave, by property, for the operation's fingerprint. */
+export function payloadOf(assigned: readonly Assigned[]): Record<string, unknown> {
+  return Object.assign(
+    Object.create(null),
+    Object.fromEntries(assigned.map(({ column, given }) => [column.propertyPath, given])),
+  );
+}

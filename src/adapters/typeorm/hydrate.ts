@@ -1,0 +1,37 @@
+import type { EntityMetadata, ObjectLiteral } from "typeorm";
+import type { Row } from "../../core/executor.js";
+
+/** The entity that `find` would make of a row. */
+export async function hydrated<E extends ObjectLiteral>(root: EntityMetadata, row: Row): Promise<E> {
+  const metadata = classOf(root, row);
+  const { driver } = metadata.dataSource;
+  const entity: E = metadata.create(undefined, { fromDeserializer: true });
+  for (const column of metadata.columns) {
+    const value = row[column.databaseName];
+    if (value === undefined || column.isVirtual || isOfChild(metadata, column)) continue;
+    column.setEntityValue(entity, driver.prepareHydratedValue(value, column));
+  }
+  await loaded(metadata, entity);
+  return entity;
+}
+
+/** In a table shared by several classes the row itself tells its own. */
+function classOf(root: EntityMetadata, row: Row): EntityMetadata {
+  const { discriminatorColumn, childEntityMetadatas } = root;
+  if (discriminatorColumn === undefined) return root;
+  const told = row[discriminatorColumn.databaseName];
+  return childEntityMetadatas.find(({ discriminatorValue }) => discriminatorValue === told) ?? root;
+}
+
+function isOfChild(metadata: EntityMetadata, column: EntityMetadata["columns"][number]): boolean {
+  return metadata.childEntityMetadatas.some(({ target }) => target === column.target);
+}
+
+/** `@AfterLoad`, of the entity and of subscribers. */
+async function loaded(metadata: EntityMetadata, entity: ObjectLiteral): Promise<void> {
+  const { dataSource, afterLoadListeners } = metadata;
+  if (afterLoadListeners.length === 0 && dataSource.subscribers.length === 0) return;
+  // Never connected: it only knows whom to tell.
+  const { broadcaster } = dataSource.createQueryRunner();
+  await broadcaster.broadcast("Load", metadata, [entity]);
+}

@@ -1,0 +1,117 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { DataSource, QueryRunner } from "typeorm";
+import { Mutex } from "../../../core/mutex.js";
+import { Unavailable } from "./failure.js";
+
+type Query = (sql: string, parameters?: unknown[], structured?: boolean) => Promise<unknown>;
+
+/** What an operation's work may send to the connection, and whether it still may. */
+interface Handle {
+  readonly ended: boolean;
+  readonly query: Query;
+}
+
+/** What of the shared query runner TypeORM keeps to itself. */
+interface Internals {
+  readonly transactionDepth: number;
+  flush?(): Promise<void>;
+}
+
+const gates = new WeakMap<QueryRunner, Gate>();
+
+/**
+ * The one connection of a SQLite data source, which all of its query runners share: two transactions at once would be one.
+ * While an operation has its own, everybody else's statements and transactions wait, and the other way round. What the
+ * operation's work does by other repositories of the data source belongs to its transaction.
+ */
+export class Gate {
+  /** The statement as the driver runs it, past the gate. */
+  readonly query: Query;
+  readonly #runner: QueryRunner & Internals;
+  readonly #waitMs: number;
+  readonly #mutex = new Mutex();
+  readonly #work = new AsyncLocalStorage<Handle>();
+  #open = false;
+  /** What lets others in again, while a transaction of TypeORM's own is open. */
+  #leave: (() => void) | undefined;
+
+  private constructor(runner: QueryRunner, waitMs: number) {
+    this.query = runner.query.bind(runner) as Query;
+    this.#runner = runner as QueryRunner & Internals;
+    this.#waitMs = waitMs;
+    this.#install(runner);
+  }
+
+  static of(dataSource: DataSource, waitMs: number): Gate {
+    const runner = dataSource.createQueryRunner();
+    const known = gates.get(runner);
+    if (known !== undefined) return known;
+    const made = new Gate(runner, waitMs);
+    gates.set(runner, made);
+    return made;
+  }
+
+  /** Runs a body that has the connection to itself. */
+  async alone<T>(body: () => Promise<T>): Promise<T> {
+    const leave = await this.#enter();
+    this.#open = true;
+    try {
+      return await body();
+    } finally {
+      this.#open = false;
+      leave();
+    }
+  }
+
+  /** Runs the work of an operation: what it sends past its own handle goes through that handle nevertheless. */
+  working<T>(tx: Handle, body: () => Promise<T>): Promise<T> {
+    return this.#work.run(tx, body);
+  }
+
+  /** Writes the database to where its driver keeps it, where it keeps it in memory. */
+  async saved(): Promise<void> {
+    await this.#runner.flush?.();
+  }
+
+  async #enter(): Promise<() => void> {
+    const leave = await this.#mutex.lock(this.#waitMs);
+    if (leave !== undefined) return leave;
+    throw new Unavailable(`the data source's one connection was busy for ${this.#waitMs} ms`);
+  }
+
+  #install(runner: QueryRunner): void {
+    const start = runner.startTransaction.bind(runner);
+    const ending = (end: () => Promise<void>) => async (): Promise<void> => {
+      try {
+        await end();
+      } finally {
+        if (this.#runner.transactionDepth === 0) {
+          this.#leave?.();
+          this.#leave = undefined;
+        }
+      }
+    };
+    Object.assign(runner, {
+      query: (...given: Parameters<Query>) => this.#through(given),
+      startTransaction: async (...given: Parameters<typeof start>) => {
+        if (this.#runner.transactionDepth > 0 || this.#work.getStore() !== undefined) return start(...given);
+        this.#leave = await this.#enter();
+        return start(...given);
+      },
+      commitTransaction: ending(runner.commitTransaction.bind(runner)),
+      rollbackTransaction: ending(runner.rollbackTransaction.bind(runner)),
+    });
+  }
+
+  async #through(given: Parameters<Query>): Promise<unknown> {
+    const tx = this.#work.getStore();
+    if (tx !== undefined && !tx.ended) return tx.query(...given);
+    if (!this.#open) return this.query(...given);
+    const leave = await this.#enter();
+    try {
+      return await this.query(...given);
+    } finally {
+      leave();
+    }
+  }
+}

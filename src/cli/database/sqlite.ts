@@ -1,0 +1,76 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Database, Row } from "../../core/executor.js";
+import { Ledger } from "../../core/ledger.js";
+import { checkedOptions } from "../../core/options.js";
+import { sqliteFailure } from "../../dialects/sqlite/failure.js";
+import { sqliteDialect } from "../../dialects/sqlite/index.js";
+import { CliError, EXIT } from "../exit.js";
+import type { Client, ConnectOptions, LedgerNames } from "./client.js";
+import { loadDriver } from "./drivers.js";
+
+/** What these have in common: better-sqlite3, libsql (of `@libsql/client`) and Node's own. */
+interface Connection {
+  exec(sql: string): unknown;
+  prepare(sql: string): {
+    /** Whether it gives rows; Node's own does not say. */
+    readonly reader?: boolean;
+    all(...values: readonly unknown[]): Row[];
+    run(...values: readonly unknown[]): { readonly changes: number | bigint };
+  };
+  close(): void;
+}
+
+type Open = new (file: string) => Connection;
+
+const DRIVERS = ["better-sqlite3", "libsql", "node:sqlite"];
+const BUSY_MS = 10_000;
+const GIVES_ROWS = /^\s*(?:SELECT|VALUES|PRAGMA|EXPLAIN)\b|\bRETURNING\b/i;
+
+export async function connectSqlite(target: string, { cwd, create }: ConnectOptions): Promise<Client> {
+  const file = target === ":memory:" ? target : resolve(cwd, target);
+  // A driver would make an empty database out of a misspelt name.
+  if (!create && file !== ":memory:" && !existsSync(file)) {
+    throw new CliError(EXIT.unreachable, `There is no database file ${file}.`);
+  }
+  const { module } = await loadDriver(DRIVERS, cwd);
+  const Opened = (module.DatabaseSync ?? module.default ?? module) as Open;
+  const connection = new Opened(file);
+  // Node's own takes values one by one; the others would take a lone Buffer for named parameters.
+  const bound = (values: readonly unknown[]): readonly unknown[] =>
+    module.DatabaseSync === undefined ? [[...values]] : values;
+  connection.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
+  const query: Client["query"] = async (sql, values = []) => {
+    const statement = connection.prepare(sql);
+    if (statement.reader ?? GIVES_ROWS.test(sql)) {
+      const rows = statement.all(...bound(values));
+      return { rows, affected: rows.length };
+    }
+    return { rows: [], affected: Number(statement.run(...bound(values)).changes) };
+  };
+  const { rows } = await query("SELECT sqlite_version() AS version");
+  return {
+    engine: "sqlite",
+    version: String(rows[0]?.version),
+    query,
+    ledger: (names) => sqliteLedger(query, names),
+    close: async () => connection.close(),
+  };
+}
+
+/** A ledger for what takes one statement: the command line writes no operations. */
+function sqliteLedger(query: Client["query"], names: LedgerNames): Ledger<unknown> {
+  const database: Database<unknown> = {
+    joined: false,
+    run: ({ sql, values }) => query(sql, values),
+    transaction: async () => {
+      throw new Error("the command line's SQLite ledger runs single statements");
+    },
+    failure: (error) => {
+      const { message, code } = error as Error & { code?: string };
+      return sqliteFailure({ message, code }, names.table);
+    },
+  };
+  const { settings } = checkedOptions<unknown>({});
+  return new Ledger({ ...settings, database, dialect: sqliteDialect(names) });
+}

@@ -1,0 +1,147 @@
+import { type Engine, ledgerMigrations } from "../../../migrations/index.js";
+import { ledgerStateStatement, readLedgerState } from "../../../migrations/version.js";
+import { type Check, ENGINES, POSTGRES, signIf } from "../check.js";
+import { differences, GOLDEN, readShape } from "../shape.js";
+
+const DAY_MS = 86_400_000;
+/** Fewer are swept in a moment; the sweeper need not run every minute. */
+const EXPIRED_ROWS_MAX = 1_000;
+/** Fewer dead rows cost nothing. */
+const DEAD_ROWS_MAX = 10_000;
+
+const missing: Check = {
+  id: "ledger-missing",
+  severity: "error",
+  engines: ENGINES,
+  why: "Without its table no operation can be claimed: every call fails with OPLEDGER_LEDGER_SCHEMA.",
+  fix: "Run `npx opledger migrate`, or write a migration with `npx opledger migration create`; --schema and --table say where another one is.",
+  examine: ({ ledgerExists, table, schema }) =>
+    signIf(!ledgerExists, `there is no table ${schema === null ? table : `${schema}.${table}`}`),
+};
+
+const outdated: Check = {
+  id: "ledger-outdated",
+  severity: "error",
+  engines: ENGINES,
+  needsLedger: true,
+  why: "This version of opledger speaks to a ledger of its own version; a migration that was not run, or was cut off, leaves another.",
+  fix: "Run `npx opledger migrate`, or write the missing steps with `npx opledger migration create`.",
+  examine: async ({ engine, rows, schema, table }) => {
+    const { sql, values } = ledgerStateStatement(engine, { schema: schema ?? undefined, table });
+    const state = readLedgerState(await rows(sql, values));
+    const newest = Math.max(...ledgerMigrations(engine).map(({ version }) => version));
+    if (state.status !== "marked") return [{ seen: "the ledger has no mark of its version" }];
+    const { version } = state;
+    if (version < newest) return [{ seen: `the ledger has version ${version}, and the newest is ${newest}` }];
+    const fix = "Install the version of opledger that made it, or a newer one, wherever it is used.";
+    return signIf(version > newest, `the ledger has version ${version}, and this opledger knows ${newest}`, {
+      fix,
+    });
+  },
+};
+
+const partitions: Check = {
+  id: "partitions-ahead",
+  severity: "error",
+  engines: POSTGRES,
+  needsLedger: true,
+  why: "There is no default partition: a new operation whose day has no partition is refused (23514).",
+  fix: "Run the ledger's …_create_partitions() function now, and daily from cron or pg_cron.",
+  examine: async ({ ledger, rows }) => {
+    const sql = `SELECT relkind::text AS kind, (SELECT max(substring(pg_get_expr(part.relpartbound, part.oid) FROM 'TO \\(''([0-9a-f-]+)''\\)'))
+FROM pg_inherits JOIN pg_class AS part ON part.oid = inhrelid WHERE inhparent = pg_class.oid) AS until FROM pg_class WHERE oid = $1::regclass`;
+    const [row] = await rows(sql, [ledger]);
+    if (row?.kind !== "p") return [];
+    if (typeof row.until !== "string") return [{ seen: "the ledger has no partitions" }];
+    const untilMs = Number.parseInt(row.until.replaceAll("-", "").slice(0, 12), 16);
+    const until = new Date(untilMs).toISOString().slice(0, 10);
+    // By the server's clock, which is what partitions are made by.
+    const [clock] = await rows("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS ms");
+    const leftMs = untilMs - Number(clock?.ms);
+    if (leftMs <= 0) return [{ seen: `the last partition ended on ${until}` }];
+    const seen = `the last partition ends on ${until}, in less than a day`;
+    return signIf(leftMs < DAY_MS, seen, { severity: "warning" });
+  },
+};
+
+const altered: Check = {
+  id: "ledger-altered",
+  severity: "error",
+  engines: ENGINES,
+  needsLedger: true,
+  why: "opledger's statements and promises rest on the table as the migrations make it.",
+  fix: "Compare with `npx opledger migration create --for sql`, and restore what differs.",
+  examine: async (patient) => {
+    const found = differences(GOLDEN[patient.engine], await readShape(patient));
+    return signIf(found.length > 0, `the ledger ${found.join("; ")}`);
+  },
+};
+
+/** So many milliseconds ago, as the ledger holds times. */
+const AGO: Readonly<Record<Engine, string>> = {
+  postgres: "clock_timestamp() - $1::float8 * interval '1 millisecond'",
+  mysql: "UTC_TIMESTAMP(6) - INTERVAL ? * 1000 MICROSECOND",
+  mariadb: "UTC_TIMESTAMP(6) - INTERVAL ? * 1000 MICROSECOND",
+  sqlite: "unixepoch('now') * 1000 - ?",
+};
+
+const sweepLag: Check = {
+  id: "sweep-lag",
+  severity: "warning",
+  engines: ENGINES,
+  needsLedger: true,
+  why: "Operations past their retention count as unseen and are only in the way: the ledger grows, and its indexes with it.",
+  fix: "Run `npx opledger sweep` now, and from cron; --rate keeps it gentle.",
+  examine: async ({ engine, ledger, one }) => {
+    const sql = `SELECT COUNT(*) FROM (SELECT 1 FROM ${ledger} WHERE expires_at < ${AGO[engine]} LIMIT 1000000) AS expired`;
+    const rows = Number(await one(sql, [DAY_MS]));
+    const count = rows.toLocaleString("en-US");
+    return signIf(
+      rows > EXPIRED_ROWS_MAX,
+      `${count} operations expired more than a day ago and are still there`,
+    );
+  },
+};
+
+const bloat: Check = {
+  id: "ledger-bloat",
+  severity: "warning",
+  engines: POSTGRES,
+  needsLedger: true,
+  why: "Rows that were swept or rolled back take their space until a vacuum frees it; lookups slow down.",
+  fix: "Find out what holds vacuum back (a long transaction, a replication slot, autovacuum off), then VACUUM the table.",
+  examine: async ({ ledger, rows }) => {
+    const sql =
+      "SELECT n_live_tup AS live, n_dead_tup AS dead FROM pg_stat_all_tables WHERE relid = $1::regclass";
+    const [row] = await rows(sql, [ledger]);
+    const [live, dead] = [Number(row?.live ?? 0), Number(row?.dead ?? 0)];
+    const seen = `${dead.toLocaleString("en-US")} dead rows beside ${live.toLocaleString("en-US")} live ones`;
+    return signIf(dead > DEAD_ROWS_MAX && dead > live, seen);
+  },
+};
+
+const privileges: Check = {
+  id: "privileges",
+  severity: "error",
+  engines: POSTGRES,
+  needsLedger: true,
+  why: "Claiming inserts, completing updates, replaying selects and sweeping deletes; without one of them operations fail on the way.",
+  fix: "GRANT SELECT, INSERT, UPDATE, DELETE on the ledger to the application's role.",
+  examine: async ({ ledger, rows }) => {
+    const sql = `SELECT verb, current_user AS who FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS verb
+WHERE NOT has_table_privilege(current_user, $1::regclass, verb)`;
+    const lacking = await rows(sql, [ledger]);
+    const verbs = lacking.map(({ verb }) => verb).join(", ");
+    return signIf(lacking.length > 0, `${lacking[0]?.who} may not ${verbs} on the ledger`);
+  },
+};
+
+export const LEDGER_CHECKS: readonly Check[] = [
+  missing,
+  outdated,
+  altered,
+  partitions,
+  privileges,
+  sweepLag,
+  bloat,
+];

@@ -1,0 +1,119 @@
+CREATE TABLE `opledger_operations` (
+  `id` binary(16) NOT NULL,
+  `scope` varchar(255) COLLATE utf8mb4_bin NOT NULL,
+  `operation` varchar(255) COLLATE utf8mb4_bin NOT NULL,
+  `key` varchar(255) COLLATE utf8mb4_bin NOT NULL,
+  `fingerprint` binary(32) NOT NULL,
+  `state` tinyint NOT NULL,
+  `result` mediumblob,
+  `created_at` datetime(6) NOT NULL,
+  `expires_at` datetime(6) NOT NULL,
+  PRIMARY KEY (`id`),
+  KEY `opledger_operations_expires_at_idx` (`expires_at`),
+  CONSTRAINT `opledger_operations_state_check` CHECK ((`state` between 0 and 2))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin ROW_FORMAT=DYNAMIC COMMENT='opledger ledger, version 1';
+CREATE PROCEDURE `opledger_operations_close`(
+  IN `p_mode` LONGTEXT, IN `p_wait` INT, IN `p_proof` INT, IN `p_record` LONGTEXT, IN `p_affects` INT
+)
+    MODIFIES SQL DATA
+    SQL SECURITY INVOKER
+BEGIN
+  DECLARE `v_wait` INT DEFAULT @@SESSION.innodb_lock_wait_timeout;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN
+    SET SESSION innodb_lock_wait_timeout = `v_wait`, @opledger_sql = NULL;
+    RESIGNAL;
+  END;
+  SET SESSION sql_mode = `p_mode`, SESSION innodb_lock_wait_timeout = `p_wait`;
+  IF `p_proof` > 0 THEN
+    RELEASE SAVEPOINT `opledger_claim`;
+  END IF;
+  SET @opledger_sql = `p_record`;
+  PREPARE `opledger_statement` FROM @opledger_sql;
+  EXECUTE `opledger_statement`;
+  IF `p_affects` >= 0 AND ROW_COUNT() <> `p_affects` THEN
+    SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'opledger:not-ours';
+  END IF;
+  COMMIT;
+  DEALLOCATE PREPARE `opledger_statement`;
+  SET SESSION innodb_lock_wait_timeout = `v_wait`, @opledger_sql = NULL;
+END;
+CREATE PROCEDURE `opledger_operations_open`(
+  IN `p_mode` LONGTEXT, IN `p_wait` INT, IN `p_mark` INT, IN `p_claim` LONGTEXT, IN `p_else` LONGTEXT
+)
+    MODIFIES SQL DATA
+    SQL SECURITY INVOKER
+BEGIN
+  DECLARE `v_met`, `v_affected` BIGINT DEFAULT 0;
+  DECLARE `v_wait` INT DEFAULT @@SESSION.innodb_lock_wait_timeout;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN
+    SET SESSION innodb_lock_wait_timeout = `v_wait`, @opledger_sql = NULL;
+    RESIGNAL;
+  END;
+  SET SESSION sql_mode = `p_mode`, SESSION innodb_lock_wait_timeout = `p_wait`;
+  START TRANSACTION;
+  SAVEPOINT `opledger_claim`;
+  SET @opledger_sql = `p_claim`;
+  PREPARE `opledger_statement` FROM @opledger_sql;
+  BEGIN
+    DECLARE CONTINUE HANDLER FOR 1062 SET `v_met` = 1;
+    EXECUTE `opledger_statement`;
+    SET `v_affected` = ROW_COUNT();
+  END;
+  IF `v_met` > 0 THEN
+    SET @opledger_sql = `p_else`;
+    PREPARE `opledger_statement` FROM @opledger_sql;
+    EXECUTE `opledger_statement`;
+    ROLLBACK;
+  ELSEIF `p_mark` > 0 THEN
+    SAVEPOINT `opledger_work`;
+  END IF;
+  DEALLOCATE PREPARE `opledger_statement`;
+  SET SESSION innodb_lock_wait_timeout = `v_wait`, @opledger_sql = NULL;
+  SELECT `v_met` AS `opledger_met`, `v_affected` AS `opledger_affected`;
+END;
+CREATE PROCEDURE `opledger_operations_write`(
+  IN `p_mode` LONGTEXT, IN `p_wait` INT, IN `p_look_locks` INT, IN `p_prior` LONGTEXT, IN `p_look` LONGTEXT,
+  IN `p_found` LONGTEXT, IN `p_absent` LONGTEXT, IN `p_row` LONGTEXT
+)
+    MODIFIES SQL DATA
+    SQL SECURITY INVOKER
+BEGIN
+  DECLARE `v_met`, `v_affected` BIGINT DEFAULT 0;
+  DECLARE `v_wait` INT DEFAULT @@SESSION.innodb_lock_wait_timeout;
+  DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN
+    SET SESSION innodb_lock_wait_timeout = `v_wait`, @opledger_sql = NULL;
+    RESIGNAL;
+  END;
+  SET SESSION sql_mode = `p_mode`, SESSION innodb_lock_wait_timeout = `p_wait`;
+  SET @opledger_sql = `p_prior`;
+  PREPARE `opledger_statement` FROM @opledger_sql;
+  EXECUTE `opledger_statement`;
+  IF FOUND_ROWS() = 0 THEN
+    IF `p_look_locks` > 0 OR `p_look` IS NULL THEN
+      START TRANSACTION;
+    END IF;
+    IF `p_look` IS NOT NULL THEN
+      SET @opledger_sql = `p_look`;
+      PREPARE `opledger_statement` FROM @opledger_sql;
+      EXECUTE `opledger_statement`;
+      SET `v_met` = FOUND_ROWS();
+      IF `p_look_locks` = 0 THEN
+        START TRANSACTION;
+      END IF;
+    END IF;
+    SET @opledger_sql = IF(`v_met` > 0, `p_found`, `p_absent`);
+    IF @opledger_sql IS NOT NULL THEN
+      PREPARE `opledger_statement` FROM @opledger_sql;
+      EXECUTE `opledger_statement`;
+      SET `v_affected` = ROW_COUNT();
+    END IF;
+    IF `p_row` IS NOT NULL THEN
+      SET @opledger_sql = `p_row`;
+      PREPARE `opledger_statement` FROM @opledger_sql;
+      EXECUTE `opledger_statement`;
+    END IF;
+  END IF;
+  DEALLOCATE PREPARE `opledger_statement`;
+  SET SESSION innodb_lock_wait_timeout = `v_wait`, @opledger_sql = NULL;
+  SELECT `v_met` AS `opledger_met`, `v_affected` AS `opledger_affected`;
+END;

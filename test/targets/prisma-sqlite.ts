@@ -1,0 +1,44 @@
+import { sqliteClient } from "../prisma/open.js";
+import type { PrismaCase, PrismaTestClient } from "./prisma.js";
+import { fixtureSchema, quote, SQLITE_SAMPLES } from "./sqlite-schema.js";
+
+export const PRISMA_SQLITE: PrismaCase = {
+  engine: "sqlite",
+  provider: "sqlite",
+  client: (url) => sqliteClient(url) as unknown as PrismaTestClient,
+  schema: fixtureSchema,
+  samples: SQLITE_SAMPLES,
+  endings: [
+    "COMMIT",
+    "rollback",
+    "  -- a comment\n /* and */ END",
+    "BEGIN",
+    "BEGIN IMMEDIATE",
+    "END TRANSACTION",
+    "; COMMIT",
+  ],
+  quote,
+  qualified: (table) => `main.${table}`,
+  violations: {
+    UniqueConstraintViolation: "unique",
+    "275": "check",
+    "no such table": "missing-table",
+  },
+  outdate: (table) => [
+    `DROP TABLE ${quote(table)}`,
+    `CREATE TABLE ${quote(table)} (id BLOB PRIMARY KEY, result BLOB)`,
+  ],
+  capabilities: {
+    isolationLevels: ["serializable"],
+    failedStatement: "undone",
+    booleans: "number",
+    nameCharactersMax: 1_000,
+    rewrittenKey: { single: false, batch: false },
+    beyondSnapshot: "refused",
+    reportsWaiting: false,
+    refusesLostUpdates: true,
+    exactNumbers: false,
+    writers: "one",
+    noticesOver: false,
+  },
+};

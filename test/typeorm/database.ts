@@ -1,0 +1,64 @@
+import { randomBytes } from "node:crypto";
+import mysql from "mysql2/promise";
+import { DataSource, type DataSourceOptions } from "typeorm";
+import { ledgerMigrations } from "../../src/migrations/index.js";
+import { createDatabase, serverUrl } from "../servers/use.js";
+import { ENTITIES } from "./entities.js";
+
+export const ENGINES = ["postgres", "mariadb", "mysql", "sqljs"] as const;
+export type EngineName = (typeof ENGINES)[number];
+
+/** Why an engine cannot be tested in this run; undefined where it can. */
+export function unavailable(engine: EngineName): string | undefined {
+  if (engine === "sqljs") return undefined;
+  const server = engine === "postgres" ? "postgres15" : engine;
+  return serverUrl(server) === undefined ? `this test run has no server ${server}` : undefined;
+}
+
+export interface TestDatabase {
+  readonly dataSource: DataSource;
+  /** Another data source over the same database, as another process has it. */
+  another(more?: object): Promise<DataSource>;
+  close(): Promise<void>;
+}
+
+/** A fresh database with a ledger and, unless said otherwise, the tables of the entities. */
+export async function openDatabase(engine: EngineName, more: object = {}): Promise<TestDatabase> {
+  const { url, drop } = await emptyDatabase(engine);
+  const opened: DataSource[] = [];
+  const connect = async (extra: object): Promise<DataSource> => {
+    const options = { type: engine, url, entities: ENTITIES, ...more, ...extra } as DataSourceOptions;
+    const made = await new DataSource(options).initialize();
+    opened.push(made);
+    return made;
+  };
+  const dataSource = await connect({ synchronize: true });
+  for (const { upStatements } of ledgerMigrations(engine === "sqljs" ? "sqlite" : engine)) {
+    for (const sql of upStatements) await dataSource.query(sql);
+  }
+  return {
+    dataSource,
+    another: (extra = {}) => connect(extra),
+    close: async () => {
+      for (const each of opened) if (each.isInitialized) await each.destroy();
+      await drop();
+    },
+  };
+}
+
+export async function emptyDatabase(engine: EngineName): Promise<{ url?: string; drop(): Promise<void> }> {
+  // In memory: it goes with its data source.
+  if (engine === "sqljs") return { drop: async () => {} };
+  if (engine === "postgres") return createDatabase("postgres15");
+  const server = serverUrl(engine) ?? "";
+  const database = `test_${randomBytes(8).toString("hex")}`;
+  const run = async (sql: string): Promise<void> => {
+    const admin = await mysql.createConnection(server);
+    await admin.query(sql);
+    await admin.end();
+  };
+  await run(`CREATE DATABASE ${database} CHARACTER SET utf8mb4`);
+  const url = new URL(server);
+  url.pathname = `/${database}`;
+  return { url: url.href, drop: () => run(`DROP DATABASE ${database}`) };
+}

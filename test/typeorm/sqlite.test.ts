@@ -1,0 +1,96 @@
+import type { EntityManager } from "typeorm";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { idempotency, withIdempotency } from "../../src/adapters/typeorm/index.js";
+import { openDatabase, type TestDatabase } from "./database.js";
+import { Account } from "./entities.js";
+
+const undone = new Error("undone");
+let keys = 0;
+const op = (operation: string) => ({ operation, key: `sqlite-${++keys}` });
+
+describe("the one connection of a SQLite data source", () => {
+  let database: TestDatabase;
+  let id: number;
+  const repository = () => database.dataSource.getRepository(Account);
+  const accounts = () => withIdempotency(repository());
+  const ledger = () => idempotency(database.dataSource);
+  const balance = async () => (await repository().findOneByOrFail({ id })).balance;
+
+  beforeAll(async () => {
+    database = await openDatabase("sqljs");
+    id = (await repository().save({ email: "sqlite@example.org", balance: 0 })).id;
+  });
+  afterAll(async () => {
+    await database?.close();
+  });
+
+  it("is shared by duplicates and strangers at once", async () => {
+    const before = await balance();
+    const same = op("same");
+    const work = async (manager: EntityManager) => {
+      await manager.increment(Account, { id }, "balance", 1);
+      return manager.findOneByOrFail(Account, { id });
+    };
+    const outcomes = await Promise.all([
+      ...Array.from({ length: 10 }, () =>
+        ledger().once(same, async (manager) => (await work(manager)).balance),
+      ),
+      ...Array.from({ length: 10 }, () =>
+        ledger().once(op("other"), async (manager) => (await work(manager)).balance),
+      ),
+    ]);
+    expect(outcomes.filter(({ status }) => status === "executed")).toHaveLength(11);
+    expect(await balance()).toBe(before + 11);
+  });
+
+  it("keeps statements and transactions of others out of an operation's", async () => {
+    const before = await balance();
+    const { dataSource } = database;
+    const failing = ledger().once(op("failing"), async (manager) => {
+      await manager.increment(Account, { id }, "balance", 100);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      throw undone;
+    });
+    const others = Promise.all([
+      repository().increment({ id }, "balance", 1),
+      dataSource.transaction((manager) => manager.increment(Account, { id }, "balance", 1)),
+      accounts().operation(op("bound")).increment(id, "balance", 1),
+    ]);
+    await expect(failing).rejects.toBe(undone);
+    await others;
+    expect(await balance()).toBe(before + 3);
+  });
+
+  it("waits for a transaction of TypeORM's own, which does not join it by chance", async () => {
+    const before = await balance();
+    const { dataSource } = database;
+    let bound: Promise<unknown> | undefined;
+    const failing = dataSource.transaction(async (manager) => {
+      await manager.increment(Account, { id }, "balance", 100);
+      bound = accounts().operation(op("waiting")).increment(id, "balance", 1);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      throw undone;
+    });
+    await expect(failing).rejects.toBe(undone);
+    await bound;
+    expect(await balance()).toBe(before + 1);
+  });
+
+  it("what the work does by other repositories of the data source belongs to the operation", async () => {
+    const before = await balance();
+    const failing = ledger().once(op("ambient"), async () => {
+      await repository().increment({ id }, "balance", 100);
+      throw undone;
+    });
+    await expect(failing).rejects.toBe(undone);
+    expect(await balance()).toBe(before);
+    const ending = ledger().once(op("ambient"), async () => {
+      await repository().increment({ id }, "balance", 100);
+      await repository()
+        .query("COMMIT")
+        .catch(() => {});
+    });
+    await expect(ending).rejects.toMatchObject({ code: "OPLEDGER_ROLLED_BACK" });
+    expect(await balance()).toBe(before);
+  });
+});
