@@ -103,26 +103,46 @@ function witness(pool: mysql.Pool, own: ReadonlySet<number>): Meddler {
         [scope, key],
       );
     },
-    kill: (atMost) => kill(pool, own, `order by rand()${atMost === undefined ? "" : ` limit ${atMost}`}`),
-    killWaiting: () =>
-      kill(
+    kill: async (atMost) => kill(pool, shuffled(await connections(pool, own)).slice(0, atMost)),
+    killWaiting: async () => {
+      const waiting = await query(
+        "select trx_mysql_thread_id id from information_schema.innodb_trx where trx_state = 'LOCK WAIT'",
+      );
+      const ids = new Set(waiting.map(({ id }) => Number(id)));
+      return kill(
         pool,
-        own,
-        "and id in (select trx_mysql_thread_id from information_schema.innodb_trx where trx_state = 'LOCK WAIT')",
-      ),
+        (await connections(pool, own)).filter((id) => ids.has(id)),
+      );
+    },
     query,
     close: () => pool.end(),
   };
 }
 
-/** The witness's own connections are spared. */
-async function kill(pool: mysql.Pool, own: ReadonlySet<number>, which: string): Promise<number> {
-  const [rows] = await pool.query(
-    `select id from information_schema.processlist where db = database() and id not in (?) ${which}`,
-    [[0, ...own]],
-  );
-  const victims = rows as { id: number }[];
+/**
+ * Of this database, without the witness's own. By SHOW: to read the table of processes, MySQL converts the text of every running
+ * statement, and fails where one holds bytes.
+ */
+async function connections(pool: mysql.Pool, own: ReadonlySet<number>): Promise<number[]> {
+  const [[database], [processes]] = await Promise.all([
+    pool.query("select database() name"),
+    pool.query("show processlist"),
+  ]);
+  const { name } = (database as { name: string }[])[0] ?? {};
+  return (processes as { Id: number; db: string | null }[])
+    .filter(({ Id, db }) => db === name && !own.has(Id))
+    .map(({ Id }) => Id);
+}
+
+async function kill(pool: mysql.Pool, victims: readonly number[]): Promise<number> {
   // One that has ended by itself meanwhile is no failure (1094).
-  for (const { id } of victims) await pool.query(`kill connection ${Number(id)}`).catch(() => {});
+  for (const id of victims) await pool.query(`kill connection ${Number(id)}`).catch(() => {});
   return victims.length;
+}
+
+function shuffled(ids: readonly number[]): number[] {
+  return ids
+    .map((id) => ({ id, at: Math.random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ id }) => id);
 }
