@@ -23,7 +23,7 @@ export interface Capabilities {
   readonly reportsWaiting: boolean;
   /** Whether a read-modify-write at REPEATABLE READ fails where another transaction changed the row since. */
   readonly refusesLostUpdates: boolean;
-  /** Whether decimals are added exactly, and a sum that is too large is refused. */
+  /** Whether decimals are added exactly. */
   readonly exactNumbers: boolean;
   /** Whether several transactions can write at once. */
   readonly writers: "many" | "one";
@@ -96,6 +96,8 @@ export const CAPABILITIES = {
   "Prisma × PostgreSQL 15": POSTGRES,
   "Prisma × MariaDB 10.11": MARIADB,
   "Prisma × SQLite": SQLITE,
+  "Prisma × SQLite, better-sqlite3": SQLITE,
+  "Prisma × MySQL 9.7": MYSQL,
   "typeorm × PostgreSQL 15": POSTGRES,
   "typeorm × MariaDB 10.11": MARIADB,
   "typeorm × MySQL 9.7": MYSQL,

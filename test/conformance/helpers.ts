@@ -45,7 +45,7 @@ export function crowdedTest(cases: Cases): Cases["test"] {
   );
 }
 
-export const INEXACT = "the engine adds decimals, and whole numbers beyond 64 bits, as floating point";
+export const INEXACT = "the engine adds decimals as floating point";
 
 /** The number that a query of one row and one column answers. */
 export async function number(fixture: Fixture, sql: string): Promise<number> {

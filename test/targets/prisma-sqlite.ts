@@ -22,7 +22,9 @@ export const PRISMA_SQLITE: PrismaCase = {
   violations: {
     UniqueConstraintViolation: "unique",
     "275": "check",
+    SQLITE_CONSTRAINT_CHECK: "check",
     "no such table": "missing-table",
+    "integer overflow": "too-big",
   },
   outdate: (table) => [
     `DROP TABLE ${quote(table)}`,

@@ -138,7 +138,7 @@ function sqlite({ schema, table }: EngineOptions): Engine {
   return {
     provider: "sqlite",
     dialect: sqliteDialect({ schema, table }),
-    failure: ({ code, message }) => sqliteFailure({ message, code: codeName(Number(code)) }, table),
+    failure: ({ code = "", message }) => sqliteFailure({ message, code: codeName(code) }, table),
     endsTransaction: endsSqlite,
     poisons: () => false,
     abortsWhole: false,
@@ -153,7 +153,9 @@ function sqlite({ schema, table }: EngineOptions): Engine {
   };
 }
 
-function codeName(code: number): string | undefined {
-  if (code === BUSY_SNAPSHOT) return "SQLITE_BUSY_SNAPSHOT";
-  return (code & 0xff) === BUSY ? "SQLITE_BUSY" : undefined;
+/** Drivers tell the code by its number, or by its name. */
+function codeName(code: string): string | undefined {
+  if (code.startsWith("SQLITE_")) return code;
+  if (Number(code) === BUSY_SNAPSHOT) return "SQLITE_BUSY_SNAPSHOT";
+  return (Number(code) & 0xff) === BUSY ? "SQLITE_BUSY" : undefined;
 }

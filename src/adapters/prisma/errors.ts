@@ -33,11 +33,15 @@ const CODES: Readonly<Record<string, readonly [code: string, message: string]>> 
   InvalidInputValue: ["P2007", "Invalid input value"],
 };
 
+/** SQLite has no code of its own for a sum of integers that is none. */
+const OVERFLOW = /^integer overflow$|: integer overflow$/;
+
 /** An error of a raw query as the model's own method would throw it; any other as it is. */
 export function asModelError(error: unknown, modelName: string): unknown {
   if (!(error instanceof Error) || prismaCode(error) !== "P2010") return error;
   const cause = driverCause(error);
-  const [code, message] = CODES[cause?.kind ?? ""] ?? [];
+  const kind = cause !== undefined && OVERFLOW.test(cause.message) ? "ValueOutOfRange" : (cause?.kind ?? "");
+  const [code, message] = CODES[kind] ?? [];
   if (code === undefined || cause === undefined) return error;
   const { clientVersion, meta } = error as Error & { clientVersion: string; meta?: Record<string, unknown> };
   const known = new PrismaClientKnownRequestError(`${message}: ${cause.message}`, {

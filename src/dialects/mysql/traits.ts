@@ -1,4 +1,4 @@
-import type { Grammar } from "../script/grammar.js";
+import { type Grammar, plainSum } from "../script/grammar.js";
 import { amount, quote } from "./sql.js";
 
 /** What an engine of the family can do. */
@@ -14,6 +14,7 @@ export interface Traits extends Grammar {
 const GRAMMAR = {
   quote,
   amount,
+  sum: plainSum,
   forUpdate: " FOR UPDATE",
   returnsTriggered: true,
   // The first of them; those of one insert follow each other.

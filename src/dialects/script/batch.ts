@@ -71,10 +71,9 @@ export function addMany(grammar: Grammar, groups: readonly (readonly Increment[]
       return { sql: `WHEN ${row.sql} THEN ${amounts.sql}`, values: [...row.values, ...amounts.values] };
     });
     const chosen = join(whens, " ");
-    return {
-      sql: `${grammar.quote(column)} = ${grammar.quote(column)} + CASE ${chosen.sql} END`,
-      values: chosen.values,
-    };
+    const own = grammar.quote(column);
+    const sum = grammar.sum(own, { sql: `CASE ${chosen.sql} END`, values: chosen.values });
+    return { sql: `${own} = ${sum.sql}`, values: sum.values };
   });
   const changes = join(set, ", ");
   const where = anyOf(rows);

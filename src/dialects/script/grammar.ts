@@ -23,6 +23,8 @@ export interface Grammar {
   readonly defaultRow: { readonly columns: string; readonly values: string };
   /** A number that is added exactly, whatever the driver sends it as. */
   amount(value: unknown): Fragment;
+  /** A column with an amount added to it, exactly, or else an error of the database's: never something near. */
+  sum(column: string, amount: Fragment): Fragment;
 }
 
 /** A statement worth preparing. */
@@ -44,6 +46,11 @@ export function join(fragments: readonly Fragment[], separator: string): Fragmen
 /** A value bound to a placeholder, or the SQL that stands for it. */
 export function placed(value: unknown): Fragment {
   return value instanceof Expression ? { sql: `(${value.sql})`, values: [] } : { sql: "?", values: [value] };
+}
+
+/** For engines that refuse by themselves a sum that the column cannot hold. */
+export function plainSum(column: string, { sql, values }: Fragment): Fragment {
+  return { sql: `${column} + ${sql}`, values };
 }
 
 export function quotePath({ quote }: Pick<Grammar, "quote">, path: readonly string[]): string {

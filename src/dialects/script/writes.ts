@@ -173,8 +173,9 @@ function update(grammar: Grammar, write: Of<"update">): Omit<WriteScript, "prior
 
 function changes(grammar: Grammar, { set, by = [] }: Pick<Of<"update">, "set" | "by">): Fragment {
   const sums = by.map(([column, value]): Fragment => {
-    const { sql, values } = grammar.amount(value);
-    return { sql: `${grammar.quote(column)} = ${grammar.quote(column)} + ${sql}`, values };
+    const own = grammar.quote(column);
+    const { sql, values } = grammar.sum(own, grammar.amount(value));
+    return { sql: `${own} = ${sql}`, values };
   });
   return join([...(set.length > 0 ? [assigned(grammar, set)] : []), ...sums], ", ");
 }

@@ -123,12 +123,16 @@ VALUES ${rows.map(() => row).join(",\n")}`;
     : { ...plain(sql), values, affects: rows.length };
 }
 
-/** @param given SQL for the fingerprint that the caller has, asked for twice */
+/**
+ * The result as a column of a subquery and not of an expression, which would have no declared type, by which some drivers read it.
+ *
+ * @param given SQL for the fingerprint that the caller has, asked for twice
+ */
 function recallSql(ledger: string, given: string): string {
   return `SELECT lower(hex(${ALIAS}.id)) AS opledger_id, CASE WHEN ${ALIAS}.state = ${STATE.claimed} THEN 'unfinished'
   WHEN ${ALIAS}.expires_at <= ${NOW} THEN 'expired' WHEN ${ALIAS}.fingerprint <> ${given} THEN 'mismatch'
   WHEN ${ALIAS}.state = ${STATE.failed} THEN 'failed' ELSE 'completed' END AS status,
-  CASE WHEN ${ALIAS}.fingerprint = ${given} THEN ${ALIAS}.result END AS result
+  (SELECT ${ALIAS}.result WHERE ${ALIAS}.fingerprint = ${given}) AS result
 FROM ${ledger} AS ${ALIAS}`;
 }
 

@@ -24,13 +24,31 @@ export function quote(name: string): string {
 function amount(value: unknown): Fragment {
   if (typeof value === "number" && !Number.isSafeInteger(value)) return { sql: "?", values: [value] };
   const text = String(value);
-  return { sql: /^[+-]?\d+$/.test(text) ? "CAST(? AS INTEGER)" : "CAST(? AS NUMERIC)", values: [text] };
+  // As INTEGER, one beyond 64 bits would be cut down to them.
+  return { sql: /^[+-]?\d{1,18}$/.test(text) ? "CAST(? AS INTEGER)" : "CAST(? AS NUMERIC)", values: [text] };
+}
+
+/**
+ * SQLite makes a floating point number of a sum of whole numbers that 64 bits cannot hold, and stores that: the column is never exact
+ * again. An UPDATE can raise an error only by a function that does: the absolute value of the least integer overflows.
+ *
+ * @see https://www.sqlite.org/lang_corefunc.html#abs
+ */
+function sum(column: string, { sql, values }: Fragment): Fragment {
+  const added = "opledger_added.amount";
+  const whole = `(typeof(${added}) = 'integer' OR ${added} = round(${added}))`;
+  return {
+    sql: `(SELECT CASE WHEN typeof(${column}) = 'integer' AND ${whole} AND typeof(${column} + ${added}) = 'real'
+  THEN abs(-9223372036854775808) ELSE ${column} + ${added} END FROM (SELECT ${sql} AS amount) AS opledger_added)`,
+    values,
+  };
 }
 
 /** RETURNING shows a row as it was before AFTER triggers, the only ones that can change it. */
 export const SQLITE: Grammar = {
   quote,
   amount,
+  sum,
   forUpdate: "",
   insertReturning: true,
   returnsTriggered: false,
