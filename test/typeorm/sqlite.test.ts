@@ -93,4 +93,15 @@ describe("the one connection of a SQLite data source", () => {
     await expect(ending).rejects.toMatchObject({ code: "OPLEDGER_ROLLED_BACK" });
     expect(await balance()).toBe(before);
   });
+
+  it("refuses a sum that 64 bits cannot hold, which SQLite would round", async () => {
+    const query = (sql: string) => database.dataSource.query(sql) as Promise<{ kept: string }[]>;
+    await query(`UPDATE accounts SET balance = 9223372036854775806 WHERE id = ${id}`);
+    const over = accounts().operation(op("over")).increment(id, "balance", 2);
+    await expect(over).rejects.toThrow(/integer overflow/);
+    const [row] = await query(
+      `SELECT typeof(balance) || ' ' || balance AS kept FROM accounts WHERE id = ${id}`,
+    );
+    expect(row).toStrictEqual({ kept: "integer 9223372036854775806" });
+  });
 });
