@@ -84,7 +84,8 @@ async function settle<Tx>(
   let open = entries.map((_, index) => index);
   for (let round = 1; round <= WRITE_ROUNDS_MAX && open.length > 0; round++) {
     const asked = open.map((index) => required(entries[index]));
-    const call = new Call(context, required(asked[0]).operation);
+    const operations = asked.map(({ operation }) => operation);
+    const call = new Call(context, required(operations[0]), operations);
     const found = await call.attempt(() => ask(call, asked));
     found.forEach((answer, place) => {
       answers[required(open[place])] = answer;

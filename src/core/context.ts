@@ -53,6 +53,8 @@ export class Call<Tx> {
   constructor(
     readonly context: LedgerContext<Tx>,
     readonly operation: ClaimedOperation,
+    /** Where one statement is to write several operations, all of them. */
+    readonly operations: readonly ClaimedOperation[] = [operation],
   ) {}
 
   /**
@@ -176,6 +178,7 @@ export class Call<Tx> {
     const { database, dialect, waitMs } = this.context;
     return translate(unresolved ? { kind: "unknown" } : failure, error, {
       operation: this.summary,
+      operations: this.operations,
       attempts: this.attempts,
       joined: database.joined,
       waitMs,

@@ -99,6 +99,12 @@ function operationId(scope: string, operation: string, key: string, issuedAt: Da
   return time === undefined ? digest.slice(0, 32) : time + digest.slice(0, 20);
 }
 
+/** The moment in an operation's id, in milliseconds since 1970; undefined where the id is a hash and nothing else. */
+export function issuedAtMs({ scope, operation, key, keyHash }: Operation): number | undefined {
+  const isHash = timeOf(key) === undefined && operationId(scope, operation, key, undefined) === keyHash;
+  return isHash ? undefined : Number.parseInt(keyHash.slice(0, 12), 16);
+}
+
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/i;
 const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";

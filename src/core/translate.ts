@@ -8,10 +8,14 @@ import {
   RolledBackError,
 } from "./errors.js";
 import type { Failure, FailureKind } from "./executor.js";
+import type { Operation } from "./operation.js";
+import { unplacedError } from "./unplaced.js";
 
 /** What a message says beside the failure itself. */
 interface Circumstances {
   readonly operation: OperationSummary;
+  /** Those that were to be written together. */
+  readonly operations: readonly Operation[];
   readonly attempts: number;
   readonly joined: boolean;
   readonly waitMs: number;
@@ -104,6 +108,7 @@ const ERRORS: Partial<Record<FailureKind, Make>> = {
       `The ledger's table is missing or outdated, so operation ${name} did not run. Bring it up to date with: ${migrateCommand}`,
       { operation, cause },
     ),
+  unplaced: (_, cause, { operations }) => unplacedError(operations, cause),
   unavailable: (name, cause, { operation }) =>
     new RolledBackError(
       `No connection became available for operation ${name}, or its server takes no statements. Nothing was written. Try ` +

@@ -10,8 +10,8 @@ export const schema: Concern = {
   },
 };
 
-/** Every way to reach the ledger's table. */
-const CALLS: Readonly<Record<string, (ledger: TestLedger, id: number) => Promise<unknown>>> = {
+/** Every way to reach the ledger's table, each under a key that carries no time. */
+export const CALLS: Readonly<Record<string, (ledger: TestLedger, id: number) => Promise<unknown>>> = {
   once: (ledger) => ledger.once(ref("schema"), () => 1),
   insert: (ledger) =>
     ledger.operation(ref("schema")).insert({ into: "entries", values: { tag: "no ledger" } }),

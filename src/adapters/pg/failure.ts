@@ -98,8 +98,8 @@ export function pgFailure(error: unknown, ledger: LedgerName): Failure {
   const state = sqlState(error);
   // A caller or an ORM may have wrapped the server's error, and a deadlock is as retryable in a wrapping.
   if (state === undefined) return hasConflict(error.cause) ? { kind: "conflict" } : { kind: "other" };
-  const { table, schema } = error as { table?: string; schema?: string };
-  return postgresFailure({ state, message: error.message, table, schema }, ledger);
+  const { table, schema, constraint } = error as { table?: string; schema?: string; constraint?: string };
+  return postgresFailure({ state, message: error.message, table, schema, constraint }, ledger);
 }
 
 function hasConflict(thrown: unknown): boolean {

@@ -13,13 +13,12 @@ export interface PostgresError {
   readonly message: string;
   readonly schema?: string | undefined;
   readonly table?: string | undefined;
+  readonly constraint?: string | undefined;
 }
 
 /** What a PostgreSQL error means for an operation. */
-export function postgresFailure(
-  { state, message, table, schema }: PostgresError,
-  ledger: LedgerName,
-): Failure {
+export function postgresFailure(error: PostgresError, ledger: LedgerName): Failure {
+  const { state, message, table, schema } = error;
   const says = (text: string): boolean => message.includes(text);
   switch (state) {
     case "40001":
@@ -27,6 +26,8 @@ export function postgresFailure(
       return { kind: "conflict" };
     case "23505":
       return { kind: "duplicate", ledger: table === ledger.table && schema === ledger.schema };
+    case "23514":
+      return { kind: isUnplaced(error, ledger) ? "unplaced" : "other" };
     case "55P03":
       return { kind: "locked" };
     case "57014":
@@ -54,4 +55,15 @@ export function postgresFailure(
 function namesLedger(message: string, { schema, table }: LedgerName): boolean {
   if (message.includes("opledger_ledger.")) return true;
   return [`${schema}.${table}`, table].some((name) => message.includes(`"${name}"`));
+}
+
+/**
+ * A row that no partition takes violates no constraint that has a name. Where a driver tells no more than the text, that
+ * quotes the table's name and no other.
+ */
+function isUnplaced({ message, table, schema, constraint }: PostgresError, ledger: LedgerName): boolean {
+  if (table !== undefined)
+    return constraint === undefined && table === ledger.table && schema === ledger.schema;
+  const [before, after, ...more] = message.split(`"${ledger.table}"`);
+  return more.length === 0 && after !== undefined && !`${before}${after}`.includes('"');
 }
