@@ -29,9 +29,17 @@ function texts(database: Migrated, tables: boolean): string[] {
   return [...migrationTexts(database, "opledger"), ...(tables ? migrationTexts(database, "tables") : [])];
 }
 
-/** @param tables whether the tables of prisma/*.prisma are wanted, beside the ledger */
-export async function openDatabase(engine: PrismaEngine, tables = true): Promise<Opened> {
-  if (engine === "sqlite") return openSqlite(tables);
+/**
+ * @param tables whether the tables of prisma/*.prisma are wanted, beside the ledger
+ * @param library the SQLite that the clients use: two of them in one process undo each other's locks on a file
+ * @see https://www.sqlite.org/howtocorrupt.html#_multiple_copies_of_sqlite_linked_into_the_same_application
+ */
+export async function openDatabase(
+  engine: PrismaEngine,
+  tables = true,
+  library: typeof Sqlite = Sqlite,
+): Promise<Opened> {
+  if (engine === "sqlite") return openSqlite(tables, library);
   return engine === "mysql" || engine === "mariadb"
     ? openMysql(engine, tables)
     : openPostgres(engine, tables);
@@ -86,10 +94,10 @@ async function openMysql(engine: "mysql" | "mariadb", tables: boolean): Promise<
   };
 }
 
-async function openSqlite(tables: boolean): Promise<Opened> {
+async function openSqlite(tables: boolean, library: typeof Sqlite): Promise<Opened> {
   const folder = mkdtempSync(join(tmpdir(), "opledger-sqlite-"));
   const path = join(folder, "test.db");
-  const client = new Sqlite(path);
+  const client = new library(path, { timeout: 0 });
   client.exec("PRAGMA journal_mode = WAL");
   for (const sql of texts("sqlite", tables)) client.exec(sql);
   return {

@@ -36,6 +36,7 @@ export const PRISMA_MARIADB: PrismaCase = {
   violations: {
     UniqueConstraintViolation: "unique",
     "4025": "check",
+    "3819": "check",
     TableDoesNotExist: "missing-table",
     ValueOutOfRange: "too-big",
     LengthMismatch: "too-big",
@@ -58,4 +59,13 @@ export const PRISMA_MARIADB: PrismaCase = {
     writers: "many",
     noticesOver: true,
   },
+};
+
+/** Without INSERT … RETURNING the inserted row is read by its key; the text protocol is what savepoints take. */
+export const PRISMA_MYSQL: PrismaCase = {
+  ...PRISMA_MARIADB,
+  engine: "mysql",
+  client: (url, connections, isolation) =>
+    mysqlClient(url, { connections, isolation, useTextProtocol: true }) as unknown as PrismaTestClient,
+  capabilities: { ...PRISMA_MARIADB.capabilities, rewrittenKey: { single: false, batch: false } },
 };

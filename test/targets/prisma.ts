@@ -1,3 +1,4 @@
+import type Sqlite from "libsql";
 import { PRISMA_ISOLATION_LEVELS, type PrismaClientLike } from "../../src/adapters/prisma/client.js";
 import { type Engine, engineOf } from "../../src/adapters/prisma/engine.js";
 import { PrismaDatabase } from "../../src/adapters/prisma/executor.js";
@@ -39,6 +40,8 @@ export interface PrismaCase {
   /** By the driver adapter's kind of error, or its code; or by a part of its message, where that is all. */
   readonly violations: Readonly<Record<string, Violation>>;
   readonly outdate: (table: string) => readonly string[];
+  /** Another SQLite than libsql's. */
+  readonly library?: typeof Sqlite;
   readonly capabilities: Omit<Capabilities, "concurrent" | "within" | "batches" | "ledgerName">;
 }
 
@@ -91,7 +94,7 @@ class PrismaFixture implements Fixture {
   }
 
   static async open(tested: PrismaCase): Promise<PrismaFixture> {
-    const opened = await openDatabase(tested.engine, false);
+    const opened = await openDatabase(tested.engine, false, tested.library);
     for (const sql of tested.schema(opened)) await opened.query(sql);
     return new PrismaFixture(tested, opened);
   }

@@ -37,6 +37,8 @@ export interface Engine {
     | undefined;
   /** The statement with a bound on its own lock waits, where the engine can say so in it. */
   bounded(statement: Statement, waitMs: number): Statement;
+  /** What bounds the session's lock waits, and what sets them back; undefined where that is not needed. */
+  lockWaits(waitMs: number): { readonly limit: Statement; readonly restore: Statement } | undefined;
   /** Fails where the ledger's table lacks a column; where the server's errors do not say of which table a column is. */
   readonly probe: Statement | undefined;
 }
@@ -83,6 +85,7 @@ function postgres({ schema = "public", table }: EngineOptions): Engine {
     canary: false,
     version: undefined,
     bounded: unbounded,
+    lockWaits: () => undefined,
     probe: undefined,
   };
 }
@@ -126,7 +129,20 @@ function mysql({ schema, table }: EngineOptions): Engine {
         sql: `SET STATEMENT innodb_lock_wait_timeout = ${Math.ceil(waitMs / 1_000)} FOR ${statement.sql}`,
       };
     },
+    lockWaits: (waitMs) => (known().boundsStatements ? undefined : sessionWaits(waitMs, known())),
     probe: probe({ schema, table }),
+  };
+}
+
+function sessionWaits(waitMs: number, { waitSecondsMin }: Traits): { limit: Statement; restore: Statement } {
+  const seconds = Math.max(waitSecondsMin, Math.ceil(waitMs / 1_000));
+  const setting = "innodb_lock_wait_timeout";
+  return {
+    limit: {
+      sql: `SET @opledger_wait = @@SESSION.${setting}, SESSION ${setting} = ${seconds}`,
+      values: [],
+    },
+    restore: { sql: `SET SESSION ${setting} = @opledger_wait`, values: [] },
   };
 }
 
@@ -149,6 +165,7 @@ function sqlite({ schema, table }: EngineOptions): Engine {
     canary: true,
     version: undefined,
     bounded: unbounded,
+    lockWaits: () => undefined,
     probe: undefined,
   };
 }

@@ -4,13 +4,13 @@ import type {
   Executor,
   Failure,
   ResultSet,
-  Row,
   Statement,
   TransactionPlan,
 } from "../../core/executor.js";
 import { pause } from "../../core/retry.js";
 import { inOrder, runScript } from "../../core/script.js";
 import { inTurn } from "../../core/turns.js";
+import { ask, within } from "./ask.js";
 import {
   isJoined,
   PRISMA_ISOLATION_LEVELS,
@@ -27,7 +27,6 @@ import {
   LedgerDuplicate,
   NotOurs,
   prismaFailure,
-  ResponseTimeout,
   TransactionOver,
   Unavailable,
 } from "./failure.js";
@@ -80,11 +79,40 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
     if (this.joined) return this.#inSavepoint(timeoutMs, () => this.#send(this.#client, asked, timeoutMs));
     return this.#patiently(statement.waitMs ?? 0, async () => {
       try {
-        return await this.#send(this.#client, asked, timeoutMs);
+        return await this.#alone(asked, timeoutMs);
       } catch (error) {
         throw alone(error);
       }
     });
+  }
+
+  /** In a transaction where the bound on its lock waits is the session's, which must be the same one. */
+  #alone(statement: Statement, timeoutMs: number): Promise<ResultSet> {
+    const { waitMs } = statement;
+    const send = (client: PrismaClientLike): Promise<ResultSet> => this.#send(client, statement, timeoutMs);
+    if (waitMs === undefined || this.#engine.lockWaits(waitMs) === undefined) return send(this.#client);
+    return this.#client.$transaction(
+      (tx) => this.#limited(tx, waitMs, timeoutMs, () => send(tx)),
+      this.#options,
+    );
+  }
+
+  /** Bounds what `body` waits for locks; nothing of the caller's own may run in it. The session's own bound is as before afterwards. */
+  async #limited<T>(
+    client: PrismaClientLike,
+    waitMs: number,
+    timeoutMs: number,
+    body: () => Promise<T>,
+  ): Promise<T> {
+    const bounds = this.#engine.lockWaits(waitMs);
+    if (bounds === undefined) return body();
+    await this.#send(client, bounds.limit, timeoutMs);
+    try {
+      return await body();
+    } finally {
+      // Where it cannot be said, the transaction is over or its connection lost.
+      await this.#send(client, bounds.restore, timeoutMs).catch(() => {});
+    }
   }
 
   async transaction<T>(plan: TransactionPlan<PrismaClientLike, T>): Promise<T> {
@@ -153,21 +181,38 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
     plan: TransactionPlan<PrismaClientLike, T>,
     prior: ResultSet | undefined,
   ): Promise<T> {
+    const { script, waitMs, timeoutMs } = plan;
+    // A script runs nothing but the ledger's own statements.
+    if (script !== undefined)
+      return this.#limited(client, waitMs, timeoutMs, () => this.#steps(client, plan, prior));
+    return this.#steps(client, plan, prior);
+  }
+
+  async #steps<T>(
+    client: PrismaClientLike,
+    plan: TransactionPlan<PrismaClientLike, T>,
+    prior: ResultSet | undefined,
+  ): Promise<T> {
     const { opening, script, waitMs, timeoutMs } = plan;
-    const executor: Executor = {
-      run: (statement) => this.#send(client, this.#engine.bounded(statement, waitMs), timeoutMs),
-    };
-    if (this.#engine.begin !== undefined) await executor.run(this.#engine.begin);
-    // A script runs nothing but the ledger's own statements, which cannot end the transaction.
+    const send = (statement: Statement): Promise<ResultSet> =>
+      this.#send(client, this.#engine.bounded(statement, waitMs), timeoutMs);
+    const limited = <R>(body: () => Promise<R>): Promise<R> =>
+      script === undefined ? this.#limited(client, waitMs, timeoutMs, body) : body();
+    if (this.#engine.begin !== undefined) await send(this.#engine.begin);
+    // Nor can those end the transaction.
     const marked = this.#engine.canary && script === undefined && !this.joined;
     if (marked) await this.#send(client, plain(`SAVEPOINT ${CANARY}`), timeoutMs);
     const opened: ResultSet[] = [];
-    if (script !== undefined) opened.push(...inOrder(await runScript(executor, script, prior)));
-    else for (const statement of opening) opened.push(await executor.run(statement));
+    if (script !== undefined) opened.push(...inOrder(await runScript({ run: send }, script, prior)));
+    else
+      await limited(async () => {
+        for (const statement of opening) opened.push(await send(statement));
+      });
+    const executor: Executor = { run: (statement) => limited(() => send(statement)) };
     const { closing, value } = await this.#work(client, plan, opened, executor);
     if (closing.length === 0) return value;
     const release = marked ? [plain(`RELEASE SAVEPOINT ${CANARY}`)] : [];
-    await this.#close(executor, client, [...release, ...closing], timeoutMs);
+    await this.#close({ run: send }, client, [...release, ...closing], timeoutMs, firstErrors.get(executor));
     return value;
   }
 
@@ -198,6 +243,7 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
     client: PrismaClientLike,
     closing: readonly Statement[],
     timeoutMs: number,
+    firstError: unknown,
   ): Promise<void> {
     for (const statement of closing) {
       try {
@@ -207,7 +253,7 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
           : await executor.run(statement);
         if (statement.affects !== undefined && affected !== statement.affects) throw new NotOurs(undefined);
       } catch (error) {
-        throw this.#closingError(error, firstErrors.get(executor));
+        throw this.#closingError(error, firstError);
       }
     }
   }
@@ -297,42 +343,4 @@ function alone(error: unknown): unknown {
 
 function unavailable(error: unknown): Unavailable {
   return new Unavailable("no connection", { cause: error });
-}
-
-/** @throws {TypeError} a number that is none: Prisma would send it as NULL */
-async function ask(client: PrismaClientLike, sql: string, values: readonly unknown[]): Promise<ResultSet> {
-  if (values.some((value) => typeof value === "number" && !Number.isFinite(value))) {
-    throw new TypeError("a value of the write is not a finite number");
-  }
-  if (!returnsRows(sql)) return { rows: [], affected: await client.$executeRawUnsafe(sql, ...values) };
-  const rows = (await client.$queryRawUnsafe(sql, ...values)) as Row[];
-  return { rows, affected: rows.length };
-}
-
-const QUOTED = /'(?:[^'\\]|\\.|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`/g;
-const answered = new Map<string, boolean>();
-const ANSWERED_MAX = 1_000;
-
-/** Whether a statement of ours answers with rows: Prisma has one method for those, and another for counts. */
-function returnsRows(sql: string): boolean {
-  const known = answered.get(sql);
-  if (known !== undefined) return known;
-  const bare = sql.replace(QUOTED, " ");
-  const rows = /^\s*(?:SET STATEMENT .*? FOR\s+)?(?:SELECT|WITH)\b|\bRETURNING\b/.test(bare);
-  if (answered.size >= ANSWERED_MAX) answered.clear();
-  answered.set(sql, rows);
-  return rows;
-}
-
-/** @throws {ResponseTimeout} no answer came in time */
-async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new ResponseTimeout(timeoutMs)), timeoutMs);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
