@@ -10,6 +10,11 @@ export class CommitLost extends Error {
 /** No connection was to be had; nothing was sent. */
 export class Unavailable extends Error {}
 
+/** No savepoint could be taken in time, since another one of the same transaction was open. */
+export function busyFor(timeoutMs: number): Unavailable {
+  return new Unavailable(`the transaction was busy with another operation for ${timeoutMs} ms`);
+}
+
 /** The connection broke before COMMIT was sent. */
 class ConnectionLost extends Error {
   constructor(cause: unknown) {

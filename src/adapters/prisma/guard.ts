@@ -1,7 +1,8 @@
 import { RolledBackError } from "../../core/errors.js";
-import type { PrismaClientLike, PrismaTransactionOptions } from "./client.js";
+import { inTurn } from "../../core/turns.js";
+import { type PrismaClientLike, type PrismaTransactionOptions, transactionOf } from "./client.js";
 import type { Engine } from "./engine.js";
-import { driverCause, isConnectionLoss } from "./failure.js";
+import { busyFor, driverCause, isConnectionLoss } from "./failure.js";
 
 /** Where a handle came from: joining it means joining the client behind it. */
 const guards = new WeakMap<object, { readonly guard: Guard; readonly client: PrismaClientLike }>();
@@ -22,6 +23,7 @@ export class Guard {
   /** What the work gets: the caller's own client, with all of its extensions. */
   readonly client: PrismaClientLike;
   readonly #engine: Engine;
+  readonly #timeoutMs: number;
   readonly #pending = new Set<Promise<unknown>>();
   #closed = false;
   #poison: unknown;
@@ -30,8 +32,10 @@ export class Guard {
   /** Why the transaction must not be reported as committed. */
   spoiled: RolledBackError | undefined;
 
-  constructor(client: PrismaClientLike, engine: Engine) {
+  /** @param timeoutMs how long a nested transaction may wait for its turn, in milliseconds */
+  constructor(client: PrismaClientLike, engine: Engine, timeoutMs: number) {
     this.#engine = engine;
+    this.#timeoutMs = timeoutMs;
     this.client = this.#wrap(client);
   }
 
@@ -112,13 +116,15 @@ export class Guard {
       );
     }
     const run = work as (tx: PrismaClientLike) => Promise<unknown>;
+    const nested = (): Promise<unknown> =>
+      target.$transaction((tx) => run(this.#wrap(tx)), options as PrismaTransactionOptions | undefined);
+    // Prisma refuses those that run at the same moment, and its savepoints must not cross ours.
+    const turn = inTurn(transactionOf(target), this.#timeoutMs, () => busyFor(this.#timeoutMs), nested);
     return this.#track(
-      target
-        .$transaction((tx) => run(this.#wrap(tx)), options as PrismaTransactionOptions | undefined)
-        .catch((error: unknown) => {
-          this.observe(error);
-          throw error;
-        }),
+      turn.catch((error: unknown) => {
+        this.observe(error);
+        throw error;
+      }),
     );
   }
 
