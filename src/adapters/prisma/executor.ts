@@ -7,6 +7,7 @@ import type {
   Statement,
   TransactionPlan,
 } from "../../core/executor.js";
+import { CommitLost, LedgerDuplicate, NotOurs, TransactionOver, Unavailable } from "../../core/failure.js";
 import { pause } from "../../core/retry.js";
 import { inOrder, runScript } from "../../core/script.js";
 import { inTurn } from "../../core/turns.js";
@@ -19,18 +20,7 @@ import {
   transactionOf,
 } from "./client.js";
 import type { Engine } from "./engine.js";
-import {
-  busyFor,
-  CommitLost,
-  driverCause,
-  isConnectionLoss,
-  isUnreachable,
-  LedgerDuplicate,
-  NotOurs,
-  prismaFailure,
-  TransactionOver,
-  Unavailable,
-} from "./failure.js";
+import { busyFor, driverCause, isConnectionLoss, isUnreachable, prismaFailure } from "./failure.js";
 import { Guard, guardOf } from "./guard.js";
 
 const plain = (sql: string): Statement => ({ sql, values: [] });

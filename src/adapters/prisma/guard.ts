@@ -1,4 +1,5 @@
 import { RolledBackError } from "../../core/errors.js";
+import { causes } from "../../core/failure.js";
 import { inTurn } from "../../core/turns.js";
 import { type PrismaClientLike, type PrismaTransactionOptions, transactionOf } from "./client.js";
 import type { Engine } from "./engine.js";
@@ -14,9 +15,6 @@ export function guardOf(
 }
 
 const RAW = new Set<PropertyKey>(["$queryRaw", "$queryRawUnsafe", "$executeRaw", "$executeRawUnsafe"]);
-
-/** Work wraps errors, but not deeper than this. */
-const CAUSES_MAX = 4;
 
 /** What an operation's work may do with the client of its transaction, and what it has seen there. */
 export class Guard {
@@ -50,10 +48,7 @@ export class Guard {
 
   /** Whether an error, or what caused it, is the one that spoiled the transaction. */
   letThrough(error: unknown): boolean {
-    let found = error;
-    for (let depth = 0; found instanceof Error && depth < CAUSES_MAX; found = found.cause, depth++) {
-      if (found === this.#poison) return true;
-    }
+    for (const found of causes(error)) if (found === this.#poison) return true;
     return false;
   }
 

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { DataSource, QueryRunner } from "typeorm";
+import { Unavailable } from "../../../core/failure.js";
 import { Mutex } from "../../../core/mutex.js";
-import { Unavailable } from "./failure.js";
 
 type Query = (sql: string, parameters?: unknown[], structured?: boolean) => Promise<unknown>;
 
