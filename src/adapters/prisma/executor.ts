@@ -7,6 +7,7 @@ import type {
   Statement,
   TransactionPlan,
 } from "../../core/executor.js";
+import { CommitLost, LedgerDuplicate, NotOurs, TransactionOver, Unavailable } from "../../core/failure.js";
 import { patiently } from "../../core/retry.js";
 import { inOrder, runScript } from "../../core/script.js";
 import { inTurn } from "../../core/turns.js";
@@ -19,17 +20,7 @@ import {
   transactionOf,
 } from "./client.js";
 import type { Engine } from "./engine.js";
-import {
-  CommitLost,
-  driverCause,
-  isConnectionLoss,
-  isUnreachable,
-  LedgerDuplicate,
-  NotOurs,
-  prismaFailure,
-  TransactionOver,
-  Unavailable,
-} from "./failure.js";
+import { busyFor, driverCause, isConnectionLoss, isUnreachable, prismaFailure } from "./failure.js";
 import { Guard, guardOf } from "./guard.js";
 
 const plain = (sql: string): Statement => ({ sql, values: [] });
@@ -212,7 +203,7 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
     opened: readonly ResultSet[],
     executor: Executor,
   ): Promise<Closing<T>> {
-    const guard = new Guard(client, this.#engine);
+    const guard = new Guard(client, this.#engine, plan.timeoutMs);
     try {
       const finish = await plan.body(opened, guard.client, executor);
       await guard.settle();
@@ -257,25 +248,28 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
 
   #inSavepoint<T>(timeoutMs: number, body: () => Promise<T>): Promise<T> {
     const client = this.#client;
-    const late = (): Error =>
-      new Unavailable(`the transaction was busy with another operation for ${timeoutMs} ms`);
-    return inTurn(transactionOf(client), timeoutMs, late, async (depth) => {
-      const name = `opledger_join_${depth}`;
-      const send = (sql: string): Promise<ResultSet> => this.#send(client, plain(sql), timeoutMs);
-      try {
-        this.#guard?.refuseEnded();
-        await this.#mark(name, send);
-        const value = await body();
-        await send(`RELEASE SAVEPOINT ${name}`);
-        return value;
-      } catch (error) {
-        this.#guard?.observe(error);
-        // Where the transaction is beyond saving, the error that led here says more.
-        await send(`ROLLBACK TO SAVEPOINT ${name}`).catch(() => {});
-        await send(`RELEASE SAVEPOINT ${name}`).catch(() => {});
-        throw error;
-      }
-    });
+    return inTurn(
+      transactionOf(client),
+      timeoutMs,
+      () => busyFor(timeoutMs),
+      async (depth) => {
+        const name = `opledger_join_${depth}`;
+        const send = (sql: string): Promise<ResultSet> => this.#send(client, plain(sql), timeoutMs);
+        try {
+          this.#guard?.refuseEnded();
+          await this.#mark(name, send);
+          const value = await body();
+          await send(`RELEASE SAVEPOINT ${name}`);
+          return value;
+        } catch (error) {
+          this.#guard?.observe(error);
+          // Where the transaction is beyond saving, the error that led here says more.
+          await send(`ROLLBACK TO SAVEPOINT ${name}`).catch(() => {});
+          await send(`RELEASE SAVEPOINT ${name}`).catch(() => {});
+          throw error;
+        }
+      },
+    );
   }
 
   /** @throws {TypeError} the transaction that was to be joined is over */

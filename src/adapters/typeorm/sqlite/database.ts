@@ -8,12 +8,12 @@ import type {
   Statement,
   TransactionPlan,
 } from "../../../core/executor.js";
+import { AdapterError, NotOurs, Unavailable } from "../../../core/failure.js";
 import { patiently } from "../../../core/retry.js";
 import { inOrder, runScript } from "../../../core/script.js";
 import { inTurn } from "../../../core/turns.js";
 import { sqliteFailure } from "../../../dialects/sqlite/failure.js";
 import { bindable } from "./driver.js";
-import { NotOurs, Unavailable } from "./failure.js";
 import type { Gate } from "./gate.js";
 import { SqliteTransaction } from "./transaction.js";
 
@@ -21,8 +21,7 @@ const CANARY = "opledger_claim";
 
 /** What an error of a SQLite driver, or of the work that uses it, means for an operation. */
 function failureOf(error: unknown, table: string): Failure {
-  if (error instanceof Unavailable) return { kind: "unavailable" };
-  if (error instanceof NotOurs) return { kind: "not-ours" };
+  if (error instanceof AdapterError) return error.failure;
   const told = error instanceof QueryFailedError ? error.driverError : error;
   if (!(told instanceof Error)) return { kind: "other" };
   const { code } = told as { code?: unknown };

@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { DataSource, QueryRunner } from "typeorm";
 import type { ResultSet } from "../../../core/executor.js";
+import { Unavailable } from "../../../core/failure.js";
 import { Mutex } from "../../../core/mutex.js";
 import { runOn } from "./driver.js";
-import { Unavailable } from "./failure.js";
 
 type Query = (sql: string, parameters?: unknown[], structured?: boolean) => Promise<unknown>;
 
