@@ -13,6 +13,8 @@ export interface Capabilities {
   readonly failedStatement: "aborts" | "undone";
   /** What a column of the type boolean comes back as. */
   readonly booleans: "boolean" | "number";
+  /** What a point in time comes back as. */
+  readonly dates: "Date" | "text";
   /** How many characters a name may have. */
   readonly nameCharactersMax: number;
   /** Whether an insert can be told what became of it where a trigger rewrites its natural key; else it is refused. */
@@ -40,6 +42,7 @@ const POSTGRES: Capabilities = {
   isolationLevels: ["read committed", "repeatable read", "serializable"],
   failedStatement: "aborts",
   booleans: "boolean",
+  dates: "Date",
   nameCharactersMax: 63,
   rewrittenKey: { single: true, batch: false },
   beyondSnapshot: "refused",
@@ -80,6 +83,9 @@ const SQLITE: Capabilities = {
   noticesOver: false,
 };
 
+/** TypeORM makes dates of its columns' types, and the suite's tables are no entities. */
+const TYPEORM_SQLITE: Capabilities = { ...SQLITE, dates: "text" };
+
 /** The one table of expectations: a target that says otherwise of itself fails. */
 export const CAPABILITIES = {
   "pg pool × PostgreSQL 15": POSTGRES,
@@ -101,6 +107,7 @@ export const CAPABILITIES = {
   "typeorm × PostgreSQL 15": POSTGRES,
   "typeorm × MariaDB 10.11": MARIADB,
   "typeorm × MySQL 9.7": MYSQL,
+  "typeorm × SQLite, better-sqlite3": TYPEORM_SQLITE,
 } as const satisfies Record<string, Capabilities>;
 
 export type TargetName = keyof typeof CAPABILITIES;

@@ -46,6 +46,7 @@ export function mysqlTarget(options: MysqlTarget): Target {
     isolationLevels: ["read committed", "repeatable read", "serializable"],
     failedStatement: "undone",
     booleans: "number",
+    dates: "Date",
     nameCharactersMax: 64,
     rewrittenKey: server === "mariadb" ? { single: true, batch: true } : { single: false, batch: false },
     beyondSnapshot: "replayed",

@@ -46,6 +46,7 @@ export function postgresTarget(options: PostgresTarget): Target {
     isolationLevels: ["read committed", "repeatable read", "serializable"],
     failedStatement: "aborts",
     booleans: "boolean",
+    dates: "Date",
     nameCharactersMax: 63,
     rewrittenKey: { single: true, batch: false },
     beyondSnapshot: "refused",
