@@ -1,7 +1,8 @@
 import type { Failure, ResultSet, Statement } from "../../core/executor.js";
+import { ResponseTimeout } from "../../core/failure.js";
 import type { LedgerName } from "../../dialects/postgres/failure.js";
 import { canCut, cut, type PgClientLike, type PgQueryConfig, type PgResult } from "./client.js";
-import { ConnectionLost, noteLoss, noteReprepare, pgFailure, sqlState } from "./failure.js";
+import { noteLoss, noteReprepare, pgFailure, sqlState } from "./failure.js";
 import { pipelined } from "./pipeline.js";
 
 export interface PgExecutorOptions {
@@ -103,10 +104,7 @@ async function answered<T>(client: PgClientLike, answer: Promise<T>, timeoutMs: 
       return await answer;
     }
     const silence = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new ConnectionLost(new Error(`no answer within ${timeoutMs} ms`))),
-        timeoutMs,
-      );
+      timer = setTimeout(() => reject(new ResponseTimeout(timeoutMs)), timeoutMs);
     });
     return await Promise.race([answer, silence]);
   } finally {

@@ -1,6 +1,6 @@
 import type { ResultSet, Row } from "../../core/executor.js";
+import { ResponseTimeout } from "../../core/failure.js";
 import type { PrismaClientLike } from "./client.js";
-import { ResponseTimeout } from "./failure.js";
 
 /** @throws {TypeError} a number that is none: Prisma would send it as NULL */
 export async function ask(

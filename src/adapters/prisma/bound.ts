@@ -99,9 +99,10 @@ function planOf(
 ): Planned | NotPlain {
   const model = metadata.models[name];
   if (model === undefined || !isSingle(verb)) return new NotPlain("several rows");
-  const extended = extendedBy(client, name, verb);
+  const delegate = delegateName(name);
+  const extended = extendedBy(client, delegate, verb);
   if (extended !== undefined) return new NotPlain(extended);
-  const omitted = globalOmit(client, delegateName(name));
+  const omitted = globalOmit(client, delegate);
   try {
     return plan({ metadata, model, verb, args, omitted, operationId, now: new Date() });
   } catch (error) {

@@ -6,8 +6,8 @@ interface Internals {
   readonly _activeProvider?: unknown;
   readonly _globalOmit?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly _extensions?: {
-    getAllQueryCallbacks?(model: string, operation: string): readonly unknown[];
-    getAllComputedFields?(model: string): object | undefined;
+    getAllQueryCallbacks?(delegate: string, operation: string): readonly unknown[];
+    getAllComputedFields?(delegate: string): object | undefined;
   };
 }
 
@@ -20,10 +20,14 @@ export function globalOmit(client: object, delegate: string): Readonly<Record<st
   return (client as Internals)._globalOmit?.[delegate] ?? {};
 }
 
-/** Why a write must go through the model's own method; undefined where nothing hangs on that. */
-export function extendedBy(client: object, model: string, operation: string): string | undefined {
+/**
+ * Why a write must go through the model's own method; undefined where nothing hangs on that.
+ *
+ * @param delegate under whose name extensions are registered, and not under the model's
+ */
+export function extendedBy(client: object, delegate: string, operation: string): string | undefined {
   const extensions = (client as Internals)._extensions;
-  if ((extensions?.getAllQueryCallbacks?.(model, operation) ?? []).length > 0) return "a query extension";
-  const computed = extensions?.getAllComputedFields?.(model);
+  if ((extensions?.getAllQueryCallbacks?.(delegate, operation) ?? []).length > 0) return "a query extension";
+  const computed = extensions?.getAllComputedFields?.(delegate);
   return computed !== undefined && Object.keys(computed).length > 0 ? "a result extension" : undefined;
 }
