@@ -1,6 +1,7 @@
 import type { ResultSet, Row } from "../../core/executor.js";
 import { ResponseTimeout } from "../../core/failure.js";
 import type { PrismaClientLike } from "./client.js";
+import { withoutCallSites } from "./internals.js";
 
 /** @throws {TypeError} a number that is none: Prisma would send it as NULL */
 export async function ask(
@@ -11,8 +12,9 @@ export async function ask(
   if (values.some((value) => typeof value === "number" && !Number.isFinite(value))) {
     throw new TypeError("a value of the write is not a finite number");
   }
-  if (!returnsRows(sql)) return { rows: [], affected: await client.$executeRawUnsafe(sql, ...values) };
-  const rows = (await client.$queryRawUnsafe(sql, ...values)) as Row[];
+  const asked = withoutCallSites(client);
+  if (!returnsRows(sql)) return { rows: [], affected: await asked.$executeRawUnsafe(sql, ...values) };
+  const rows = (await asked.$queryRawUnsafe(sql, ...values)) as Row[];
   return { rows, affected: rows.length };
 }
 
