@@ -8,7 +8,7 @@ import type {
   TransactionPlan,
 } from "../../core/executor.js";
 import { CommitLost, LedgerDuplicate, NotOurs, TransactionOver, Unavailable } from "../../core/failure.js";
-import { pause } from "../../core/retry.js";
+import { patiently } from "../../core/retry.js";
 import { inOrder, runScript } from "../../core/script.js";
 import { inTurn } from "../../core/turns.js";
 import { ask, within } from "./ask.js";
@@ -25,8 +25,6 @@ import { Guard, guardOf } from "./guard.js";
 
 const plain = (sql: string): Statement => ({ sql, values: [] });
 const NOTHING: ResultSet = { rows: [], affected: 0 };
-/** Milliseconds, at least, between two tries of a writer that found the database locked. */
-const BUSY_MS = 5;
 const CANARY = "opledger_claim";
 
 /** A Prisma client; inside a transaction of the caller's, every call is a savepoint in it. */
@@ -69,7 +67,7 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
     const asked = waitMs === undefined ? statement : this.#engine.bounded(statement, waitMs);
     if (this.joined) return this.#inSavepoint(timeoutMs, () => this.#send(this.#client, asked, timeoutMs));
     if (!this.#engine.refusesToWait) return this.#alone(asked, timeoutMs);
-    return this.#patiently(waitMs ?? 0, () => this.#alone(asked, timeoutMs));
+    return this.#patiently(waitMs ?? timeoutMs, () => this.#alone(asked, timeoutMs));
   }
 
   /** In a transaction where the bound on its lock waits is the session's, which must be the same one. */
@@ -145,17 +143,9 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
   }
 
   /** Tries again while another connection writes, where the engine itself does not wait for that. */
-  async #patiently<T>(waitMs: number, body: () => Promise<T>): Promise<T> {
-    const deadline = performance.now() + waitMs;
-    for (;;) {
-      try {
-        return await body();
-      } catch (error) {
-        const late = !this.#engine.refusesToWait || performance.now() >= deadline;
-        if (late || this.failure(error).kind !== "locked") throw error;
-        await pause(BUSY_MS * (1 + Math.random()));
-      }
-    }
+  #patiently<T>(waitMs: number, body: () => Promise<T>): Promise<T> {
+    const refuses = this.#engine.refusesToWait === true;
+    return patiently(waitMs, (error) => refuses && this.failure(error).kind === "locked", body);
   }
 
   async #known<T>(prior: ResultSet, plan: TransactionPlan<PrismaClientLike, T>): Promise<T> {
