@@ -8,7 +8,8 @@ import type {
   Statement,
   TransactionPlan,
 } from "../../core/executor.js";
-import type { PgClientLike, PgPoolLike, PgResult } from "./client.js";
+import type { PgClientLike, PgPoolLike } from "./client.js";
+import type { PgAnswer } from "./exchange.js";
 import {
   CommitLost,
   ConnectionLost,
@@ -206,7 +207,7 @@ async function commit<T>(
   firstError: unknown,
   timeoutMs: number,
 ): Promise<T> {
-  let results: readonly PgResult[];
+  let results: readonly PgAnswer[];
   try {
     results = await sender.send(client, [...closing, ends.commit], timeoutMs);
   } catch (error) {
