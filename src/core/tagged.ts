@@ -1,4 +1,4 @@
-import { types } from "node:util";
+import { inspect, types } from "node:util";
 import canonicalize from "canonicalize";
 
 /**
@@ -156,11 +156,7 @@ function encodeProperties(value: object, walk: Walk): Json {
   if (!plain && keys.length === 0) {
     refuse("an instance of a class without enumerable properties or toJSON", walk);
   }
-  if (
-    Object.getOwnPropertySymbols(value).some((symbol) =>
-      Object.prototype.propertyIsEnumerable.call(value, symbol),
-    )
-  ) {
+  if (Object.getOwnPropertySymbols(value).some((symbol) => isContent(value, symbol))) {
     refuse("a property with a symbol for a key", walk);
   }
   // No prototype, so that a key named __proto__ is a key like any other.
@@ -174,6 +170,11 @@ function encodeProperties(value: object, walk: Walk): Json {
     walk.path.pop();
   }
   return form;
+}
+
+/** How a value is to be printed is no part of it; ORMs say so of rows with computed fields. */
+function isContent(value: object, symbol: symbol): boolean {
+  return symbol !== inspect.custom && Object.prototype.propertyIsEnumerable.call(value, symbol);
 }
 
 /** The exact text of a decimal.js, bignumber.js, big.js or {@link ExactDecimal} value; undefined for anything else. */

@@ -4,6 +4,7 @@ import { applyMigrations } from "../../src/migrations/apply.js";
 import { availableEngines, openDatabase, type TestDatabase } from "./database.js";
 import { dump } from "./dump.js";
 import { plainIo } from "./io.js";
+import { newProject } from "./project.js";
 import { answer, opledger, run } from "./run.js";
 
 const open: TestDatabase[] = [];
@@ -114,11 +115,25 @@ describe("opledger migrate", () => {
     [["migrate"], 3, /No database was named/],
     [["migrate", "--url", "oracle://user:hunter2@host"], 2, /of no kind that opledger knows/],
     [["migrate", "--wait", "soon"], 2, /whole number from 1 to 3600/],
-    [["migrate", "--url", "file:test.db", "--partitions"], 2, /partitions are for PostgreSQL/],
-  ] as const)("%j ends with %i", async (args, code, message) => {
-    const { exitCode, stdout, stderr } = await opledger(args);
-    expect([exitCode, stdout]).toEqual([code, ""]);
-    expect(stderr).toMatch(message);
-    expect(stderr).not.toContain("hunter2");
+    [["migrate", "--url", "file:never-made.db", "--partitions"], 2, /partitions are for PostgreSQL/],
+    [
+      ["migrate", "--url", "file:never-made.db", "--schema", "other"],
+      2,
+      /has no schema other: its own is main/,
+    ],
+    [["migrate", "--url", "file:never-made.db", "--table", ""], 2, /identifier/],
+    [["migrate", "--url", "file:never-made.db", "--wait", "0"], 2, /whole number from 1 to 3600/],
+    [["migrate", "--url", "file:no-folder/never-made.db"], 3, /No connection to file:no-folder/],
+  ] as const)("%j ends with %i, and touches nothing", async (args, code, message) => {
+    const project = newProject();
+    try {
+      const { exitCode, stdout, stderr } = await opledger(args, { cwd: project.folder });
+      expect([exitCode, stdout]).toEqual([code, ""]);
+      expect(stderr).toMatch(message);
+      expect(stderr).not.toContain("hunter2");
+      expect(project.files()).toEqual([]);
+    } finally {
+      project.remove();
+    }
   });
 });

@@ -6,6 +6,7 @@ import { sqliteDialect } from "../../src/dialects/sqlite/index.js";
 import type { Engine } from "../../src/migrations/index.js";
 import { availableEngines, openDatabase, type TestDatabase } from "./database.js";
 import { plainIo } from "./io.js";
+import { newProject } from "./project.js";
 import { answer, opledger } from "./run.js";
 
 const cleanups: (() => unknown)[] = [];
@@ -132,6 +133,30 @@ describe.each(availableEngines())("the ledger on %s, from the command line", (en
       expect(stderr).toMatch(/ledger's table is missing or outdated/);
       expect(stderr).toMatch(/npx opledger migrate/);
     }
+  });
+});
+
+describe("an SQLite file", () => {
+  it.each([
+    [["doctor"]],
+    [["stats"]],
+    [["show", "a", "b", "c"]],
+    [["sweep"]],
+    [["sweep", "--dry-run"]],
+    [["forget", "--scope", "a"]],
+    [["forget", "--scope", "a", "--yes"]],
+  ])("that is not there is not made: %j", async (args) => {
+    const project = newProject({ "text.db": "this is text" });
+    cleanups.push(() => project.remove());
+    const { exitCode, stdout, stderr } = await opledger([...args, "--url", "file:never-made.db"], {
+      cwd: project.folder,
+    });
+    expect([exitCode, stdout]).toEqual([3, ""]);
+    expect(stderr).toMatch(/There is no database file \S*never-made\.db\. None was made\./);
+    const text = await opledger([...args, "--url", "file:text.db"], { cwd: project.folder });
+    expect([text.exitCode, text.stderr]).toEqual([3, expect.stringMatching(/not a database/)]);
+    expect(project.files()).toEqual(["text.db"]);
+    expect(project.read("text.db")).toBe("this is text");
   });
 });
 

@@ -4,6 +4,8 @@ import type { IsolationLevel } from "../../src/index.js";
 export interface Capabilities {
   /** Calls made at once reach the database at once: false for a single connection. */
   readonly concurrent: boolean;
+  /** Whether there can be another connection to the database than the client's own. */
+  readonly connections: "many" | "one";
   /** A ledger can join a transaction that the caller began. */
   readonly within: boolean;
   /** `insertMany` and `incrementMany`. */
@@ -13,6 +15,8 @@ export interface Capabilities {
   readonly failedStatement: "aborts" | "undone";
   /** What a column of the type boolean comes back as. */
   readonly booleans: "boolean" | "number";
+  /** What a point in time comes back as. */
+  readonly dates: "Date" | "text";
   /** How many characters a name may have. */
   readonly nameCharactersMax: number;
   /** Whether an insert can be told what became of it where a trigger rewrites its natural key; else it is refused. */
@@ -35,11 +39,13 @@ export interface Capabilities {
 
 const POSTGRES: Capabilities = {
   concurrent: true,
+  connections: "many",
   within: true,
   batches: true,
   isolationLevels: ["read committed", "repeatable read", "serializable"],
   failedStatement: "aborts",
   booleans: "boolean",
+  dates: "Date",
   nameCharactersMax: 63,
   rewrittenKey: { single: true, batch: false },
   beyondSnapshot: "refused",
@@ -80,6 +86,9 @@ const SQLITE: Capabilities = {
   noticesOver: false,
 };
 
+/** TypeORM makes dates of its columns' types, and the suite's tables are no entities. */
+const TYPEORM_SQLITE: Capabilities = { ...SQLITE, dates: "text" };
+
 /** The one table of expectations: a target that says otherwise of itself fails. */
 export const CAPABILITIES = {
   "pg pool × PostgreSQL 15": POSTGRES,
@@ -101,6 +110,8 @@ export const CAPABILITIES = {
   "typeorm × PostgreSQL 15": POSTGRES,
   "typeorm × MariaDB 10.11": MARIADB,
   "typeorm × MySQL 9.7": MYSQL,
+  "typeorm × SQLite, better-sqlite3": TYPEORM_SQLITE,
+  "typeorm × SQLite, sql.js": { ...TYPEORM_SQLITE, connections: "one" },
 } as const satisfies Record<string, Capabilities>;
 
 export type TargetName = keyof typeof CAPABILITIES;

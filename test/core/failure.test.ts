@@ -1,17 +1,14 @@
 import { describe, expect, it } from "vitest";
 import type { PgClientLike } from "../../src/adapters/pg/client.js";
 import {
-  CommitLost,
-  ConnectionLost,
   isConnectionLoss,
-  NotOurs,
   noteLoss,
   noteReprepare,
   pgFailure,
   sqlState,
   survive,
-  Unavailable,
 } from "../../src/adapters/pg/failure.js";
+import { CommitLost, ConnectionLost, NotOurs, Unavailable } from "../../src/core/failure.js";
 import { postgresFailure } from "../../src/dialects/postgres/failure.js";
 
 const LEDGER = { schema: "public", table: "opledger_operations" };

@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import { InvalidOperationError } from "../../src/core/errors.js";
 import { fingerprint, PAYLOAD_BYTES_MAX } from "../../src/core/fingerprint.js";
@@ -80,6 +81,11 @@ describe("a payload that has no fingerprint", () => {
     expect(message).toContain(`it holds ${what}`);
     expect(message).toContain("Nothing was sent to the database");
     expect({ code, retryable }).toEqual({ code: "OPLEDGER_INVALID_OPERATION", retryable: false });
+  });
+
+  it("but how a value is to be printed is no part of it", () => {
+    const printed = { b: 1, [inspect.custom]: () => "one" };
+    expect(fingerprint({ a: printed })).toEqual(fingerprint({ a: { b: 1 } }));
   });
 
   it("a lone surrogate in a key", () => {

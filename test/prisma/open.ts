@@ -133,11 +133,13 @@ interface ClientOptions {
   /** What MySQL needs for savepoints; MariaDB does not. */
   readonly useTextProtocol?: boolean;
   readonly omit?: object;
+  /** Of PostgreSQL's client: what it tells of its queries. */
+  readonly log?: readonly object[];
 }
 
 export function postgresClient(
   url: string,
-  { connections = 5, startup, omit }: ClientOptions = {},
+  { connections = 5, startup, omit, log }: ClientOptions = {},
 ): PostgresClient {
   const adapter = new PrismaPg({
     connectionString: url,
@@ -146,7 +148,11 @@ export function postgresClient(
     connectionTimeoutMillis: 5_000,
     ...(startup !== undefined && { options: startup }),
   });
-  return new PostgresClient({ adapter, ...(omit !== undefined && { omit }) });
+  return new PostgresClient({
+    adapter,
+    ...(omit !== undefined && { omit }),
+    ...(log !== undefined && { log: [...log] as never }),
+  });
 }
 
 export function mysqlClient(

@@ -41,11 +41,13 @@ export function mysqlTarget(options: MysqlTarget): Target {
   const { name, server, suite, cases, source, ledger, extras } = options;
   const capabilities: Capabilities = {
     concurrent: source !== "connection",
+    connections: "many",
     within: true,
     batches: true,
     isolationLevels: ["read committed", "repeatable read", "serializable"],
     failedStatement: "undone",
     booleans: "number",
+    dates: "Date",
     nameCharactersMax: 64,
     rewrittenKey: server === "mariadb" ? { single: true, batch: true } : { single: false, batch: false },
     beyondSnapshot: "replayed",

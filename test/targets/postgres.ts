@@ -41,11 +41,13 @@ export function postgresTarget(options: PostgresTarget): Target {
   const { name, server, suite, cases, source = "pool" } = options;
   const capabilities: Capabilities = {
     concurrent: source !== "client",
+    connections: "many",
     within: true,
     batches: true,
     isolationLevels: ["read committed", "repeatable read", "serializable"],
     failedStatement: "aborts",
     booleans: "boolean",
+    dates: "Date",
     nameCharactersMax: 63,
     rewrittenKey: { single: true, batch: false },
     beyondSnapshot: "refused",

@@ -50,6 +50,7 @@ export const PRISMA_MARIADB: PrismaCase = {
     isolationLevels: ["read committed", "repeatable read", "serializable"],
     failedStatement: "undone",
     booleans: "number",
+    dates: "Date",
     nameCharactersMax: 64,
     rewrittenKey: { single: true, batch: true },
     beyondSnapshot: "replayed",

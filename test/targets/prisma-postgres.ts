@@ -39,6 +39,7 @@ export const PRISMA_POSTGRES: PrismaCase = {
     isolationLevels: ["read committed", "repeatable read", "serializable"],
     failedStatement: "aborts",
     booleans: "boolean",
+    dates: "Date",
     nameCharactersMax: 63,
     rewrittenKey: { single: true, batch: false },
     beyondSnapshot: "refused",

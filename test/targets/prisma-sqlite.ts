@@ -34,6 +34,7 @@ export const PRISMA_SQLITE: PrismaCase = {
     isolationLevels: ["serializable"],
     failedStatement: "undone",
     booleans: "number",
+    dates: "Date",
     nameCharactersMax: 1_000,
     rewrittenKey: { single: false, batch: false },
     beyondSnapshot: "refused",

@@ -40,10 +40,16 @@ export function typeormTarget({ name, server, suite, cases }: TypeormTarget): Ta
     unavailable: driver.unavailable,
     open: async () => {
       const fixture = (await driver.open()) as Fixture & { readonly url: string };
-      return new TypeormFixture(fixture, type, await connect(type, fixture.url, {}));
+      return TypeormFixture.open(fixture, (options) => connect(type, fixture.url, options));
     },
   };
 }
+
+/** What the suite needs beside data sources: the engine's own tables, and a look past every ledger. */
+export type Backdrop = Omit<Fixture, "createLedger" | "process" | "begin">;
+
+/** Makes data sources over the backdrop's database: independent connections, wherever the engine has more than one. */
+export type Connect = (options: ProcessOptions) => Promise<DataSource>;
 
 type Type = "postgres" | "mariadb" | "mysql";
 
@@ -100,21 +106,26 @@ function adapt(ledger: Ledger<EntityManager>, nest: Nest): TestLedger {
   };
 }
 
-class TypeormFixture implements Fixture {
+export class TypeormFixture implements Fixture {
   readonly samples: Fixture["samples"];
   readonly endings: Fixture["endings"];
   readonly ledgerTable: string;
-  readonly #processes = new Set<Process>();
+  readonly #opened = new Set<DataSource>();
   readonly #begun = new Set<QueryRunner>();
 
-  constructor(
-    readonly driver: Fixture & { readonly url: string },
-    readonly type: Type,
+  private constructor(
+    readonly driver: Backdrop,
+    readonly connect: Connect,
     readonly dataSource: DataSource,
   ) {
     this.samples = driver.samples;
     this.endings = driver.endings;
     this.ledgerTable = driver.ledgerTable;
+    this.#opened.add(dataSource);
+  }
+
+  static async open(driver: Backdrop, connect: Connect): Promise<TypeormFixture> {
+    return new TypeormFixture(driver, connect, await connect({}));
   }
 
   quote(name: string): string {
@@ -140,37 +151,48 @@ class TypeormFixture implements Fixture {
     };
   }
 
+  async #connect(options: ProcessOptions): Promise<DataSource> {
+    const dataSource = await this.connect(options);
+    this.#opened.add(dataSource);
+    return dataSource;
+  }
+
+  /** Where the engine has one connection only, that is everybody's, and closed with the fixture. */
+  async #disconnect(dataSource: DataSource): Promise<void> {
+    if (dataSource !== this.dataSource && this.#opened.delete(dataSource)) await dataSource.destroy();
+  }
+
   async process(options: ProcessOptions = {}): Promise<Process> {
-    const dataSource = await connect(this.type, this.driver.url, options);
-    const made: Process = {
+    const dataSource = await this.#connect(options);
+    return {
       createLedger: (settings = {}) => this.#over(dataSource, settings),
       occupy: async () => {
         const runner = dataSource.createQueryRunner();
         await runner.connect();
         return () => void runner.release();
       },
-      close: async () => {
-        if (this.#processes.delete(made)) await dataSource.destroy();
-      },
+      close: () => this.#disconnect(dataSource),
     };
-    this.#processes.add(made);
-    return made;
   }
 
   async begin(isolation?: IsolationLevel): Promise<OpenTransaction> {
-    const runner = this.dataSource.createQueryRunner();
+    const dataSource = await this.#connect({ connections: 1 });
+    const runner = dataSource.createQueryRunner();
     this.#begun.add(runner);
-    await runner.startTransaction(isolation?.toUpperCase() as "SERIALIZABLE" | undefined);
+    const levels: readonly string[] = dataSource.driver.supportedIsolationLevels;
+    const level = isolation?.toUpperCase() ?? "";
+    await runner.startTransaction(levels.includes(level) ? (level as "SERIALIZABLE") : undefined);
     const end = async (finish: () => Promise<void>): Promise<void> => {
       try {
         await finish();
       } finally {
         this.#begun.delete(runner);
         await runner.release();
+        await this.#disconnect(dataSource);
       }
     };
     return {
-      ledger: (settings = {}) => this.#nest(this.dataSource)(runner.manager, settings),
+      ledger: (settings = {}) => this.#nest(dataSource)(runner.manager, settings),
       query: (sql) => rows(runner, sql),
       commit: () => end(() => runner.commitTransaction()),
       rollback: () => end(() => runner.rollbackTransaction()),
@@ -191,8 +213,7 @@ class TypeormFixture implements Fixture {
 
   async close(): Promise<void> {
     for (const runner of this.#begun) await runner.release();
-    for (const each of this.#processes) await each.close();
-    await this.dataSource.destroy();
+    for (const each of this.#opened) await each.destroy();
     await this.driver.close();
   }
 }

@@ -1,7 +1,8 @@
 import type { Executor, ResultSet, Statement } from "../../core/executor.js";
+import { LedgerDuplicate } from "../../core/failure.js";
 import { ERRNO } from "../../dialects/mysql/failure.js";
 import type { Connection } from "./client.js";
-import { errnoOf, isConnectionLoss, LedgerDuplicate } from "./failure.js";
+import { errnoOf, isConnectionLoss } from "./failure.js";
 import type { Sender } from "./session.js";
 
 /**

@@ -7,6 +7,14 @@ import type {
   Statement,
   TransactionPlan,
 } from "../../core/executor.js";
+import {
+  CommitLost,
+  ConnectionLost,
+  LedgerDuplicate,
+  NotOurs,
+  TransactionOver,
+  Unavailable,
+} from "../../core/failure.js";
 import { Mutex } from "../../core/mutex.js";
 import { inOrder } from "../../core/script.js";
 import { CANARY } from "../../dialects/mysql/fold.js";
@@ -20,18 +28,7 @@ import {
   type MysqlPoolLike,
   poolOf,
 } from "./client.js";
-import {
-  CommitLost,
-  ConnectionLost,
-  errnoOf,
-  isConnectionLoss,
-  isGone,
-  LedgerDuplicate,
-  NotOurs,
-  survive,
-  TransactionOver,
-  Unavailable,
-} from "./failure.js";
+import { errnoOf, isConnectionLoss, isGone, survive } from "./failure.js";
 import { JoinedMysqlDatabase } from "./joined.js";
 import { Sender, type SessionOptions } from "./session.js";
 import { type MysqlTransaction, TransactionHandle } from "./transaction.js";

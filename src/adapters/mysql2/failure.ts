@@ -1,54 +1,7 @@
 import type { Failure } from "../../core/executor.js";
-import { ERRNO, mysqlFailure } from "../../dialects/mysql/failure.js";
+import { AdapterError, causes, tellsLoss } from "../../core/failure.js";
+import { ENDS_CONNECTION, ERRNO, mysqlFailure } from "../../dialects/mysql/failure.js";
 import type { Connection } from "./client.js";
-
-/** The connection broke, or its answer did not come, between sending a COMMIT and reading its answer. */
-export class CommitLost extends Error {
-  constructor(cause: unknown) {
-    super("the connection was lost around COMMIT", { cause });
-  }
-}
-
-/** The server did not answer in time, and the connection was cut. */
-export class ResponseTimeout extends Error {
-  constructor(readonly timeoutMs: number) {
-    super(`the server did not answer within ${timeoutMs} ms`);
-  }
-}
-
-/** No connection was to be had; nothing was sent. */
-export class Unavailable extends Error {}
-
-/** The transaction was spoiled by its work, and was rolled back. */
-export class NotOurs extends Error {
-  constructor(cause: unknown) {
-    super("the transaction could not be committed", { cause });
-  }
-}
-
-/** The work ended the transaction by a statement that was not recognised as one that would. */
-export class TransactionOver extends Error {
-  constructor(cause: unknown) {
-    super("the work ended its transaction", { cause });
-  }
-}
-
-/** The connection broke before COMMIT was sent. */
-export class ConnectionLost extends Error {
-  constructor(cause: unknown) {
-    super("the connection was lost", { cause });
-  }
-}
-
-/** The ledger's own row was refused as a duplicate: a concurrent run of the operation was faster. */
-export class LedgerDuplicate extends Error {
-  constructor(cause: unknown) {
-    super("the operation was recorded by a concurrent run", { cause });
-  }
-}
-
-/** The errors by which a server says that it ends the connection: shutdown, kill, and its own timeouts. */
-const SHUTDOWN: ReadonlySet<number> = new Set([1053, 1077, 1079, 1080, 1927, 2006, 2013, 3032, 4031]);
 
 /** mysql2 gave a statement up, which the server may still run: whatever follows would come after it, or never. */
 const CLIENT_TIMEOUT = "PROTOCOL_SEQUENCE_TIMEOUT";
@@ -73,7 +26,7 @@ export function isGone(connection: Connection): boolean {
 export function noteLoss(connection: Connection, error: unknown): void {
   if (!(error instanceof Error)) return;
   const { fatal, code } = error as { fatal?: unknown; code?: unknown };
-  if (fatal !== true && code !== CLIENT_TIMEOUT && !SHUTDOWN.has(errnoOf(error) ?? 0)) return;
+  if (fatal !== true && code !== CLIENT_TIMEOUT && !ENDS_CONNECTION.has(errnoOf(error) ?? 0)) return;
   gone.add(connection);
   losses.add(error);
 }
@@ -93,24 +46,16 @@ export function noteOutdated(error: unknown): void {
   if (error instanceof Error) outdated.add(error);
 }
 
-/** ORMs and callers wrap errors, but not deeper than this. */
-const CAUSES_MAX = 4;
-
 /** Whether an error, or what caused it, is the loss of an operation's connection. */
 export function isConnectionLoss(error: unknown): boolean {
-  let cause = error;
-  for (let depth = 0; cause instanceof Error && depth < CAUSES_MAX; cause = cause.cause, depth++) {
-    if (cause instanceof ResponseTimeout || cause instanceof CommitLost || cause instanceof ConnectionLost)
-      return true;
-    if (losses.has(cause)) return true;
-  }
+  for (const cause of causes(error)) if (tellsLoss(cause) || losses.has(cause)) return true;
   return false;
 }
 
 /** The server's number of an error; system errors have negative ones of their own. */
 export function errnoOf(error: unknown): number | undefined {
   const { errno, sqlState } = (error ?? {}) as { errno?: unknown; sqlState?: unknown };
-  return typeof errno === "number" && errno > 0 && (sqlState !== undefined || SHUTDOWN.has(errno))
+  return typeof errno === "number" && errno > 0 && (sqlState !== undefined || ENDS_CONNECTION.has(errno))
     ? errno
     : undefined;
 }
@@ -136,11 +81,7 @@ export function poisons(error: unknown): boolean {
 
 /** What an error of mysql2, or of the work that uses it, means for an operation. */
 export function mysql2Failure(error: unknown, table: string): Failure {
-  if (error instanceof CommitLost) return { kind: "unknown" };
-  if (error instanceof Unavailable) return { kind: "unavailable" };
-  if (error instanceof TransactionOver) return { kind: "ended" };
-  if (error instanceof NotOurs) return { kind: "not-ours" };
-  if (error instanceof LedgerDuplicate) return { kind: "duplicate", ledger: true };
+  if (error instanceof AdapterError) return error.failure;
   if (isConnectionLoss(error)) return { kind: "lost" };
   const errno = errnoOf(error);
   if (error instanceof Error && outdated.has(error)) return { kind: "schema" };

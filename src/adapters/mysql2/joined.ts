@@ -7,20 +7,18 @@ import type {
   Statement,
   TransactionPlan,
 } from "../../core/executor.js";
+import {
+  ConnectionLost,
+  LedgerDuplicate,
+  NotOurs,
+  TransactionOver,
+  Unavailable,
+} from "../../core/failure.js";
 import { inOrder, runScript } from "../../core/script.js";
 import { inTurn } from "../../core/turns.js";
 import { Bounded } from "./bounded.js";
 import { type Connection, connectionOf, type MysqlConnectionLike } from "./client.js";
-import {
-  ConnectionLost,
-  errnoOf,
-  isGone,
-  LedgerDuplicate,
-  NotOurs,
-  survive,
-  TransactionOver,
-  Unavailable,
-} from "./failure.js";
+import { errnoOf, isGone, survive } from "./failure.js";
 import type { Sender } from "./session.js";
 import { type MysqlTransaction, TransactionHandle } from "./transaction.js";
 import { waitSeconds } from "./wait.js";

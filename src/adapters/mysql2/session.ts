@@ -1,4 +1,5 @@
 import type { Failure, ResultSet, Row, Statement } from "../../core/executor.js";
+import { ResponseTimeout } from "../../core/failure.js";
 import { ERRNO } from "../../dialects/mysql/failure.js";
 import type { Folded, Folder } from "../../dialects/mysql/fold.js";
 import { MARIADB_FOLDER } from "../../dialects/mysql/fold-mariadb.js";
@@ -6,7 +7,7 @@ import { mysqlFolder } from "../../dialects/mysql/fold-mysql.js";
 import { type EngineName, probe, TRAITS } from "../../dialects/mysql/index.js";
 import type { Traits } from "../../dialects/mysql/traits.js";
 import { type Connection, inTransaction, type MysqlHeader } from "./client.js";
-import { errnoOf, mysql2Failure, noteLoss, noteOutdated, ResponseTimeout } from "./failure.js";
+import { errnoOf, mysql2Failure, noteLoss, noteOutdated } from "./failure.js";
 import { bindable, inlined } from "./literal.js";
 
 export interface SessionOptions {

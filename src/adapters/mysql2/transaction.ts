@@ -1,4 +1,5 @@
 import { RolledBackError } from "../../core/errors.js";
+import { causes } from "../../core/failure.js";
 import { endsTransaction } from "../../dialects/mysql/control.js";
 import { type Connection, inTransaction, type QueryOptions } from "./client.js";
 
@@ -11,9 +12,6 @@ export interface MysqlTransaction {
   /** As `query`, prepared. */
   execute<T = Record<string, unknown>[]>(sql: string | QueryOptions, values?: unknown): Promise<[T, unknown]>;
 }
-
-/** Work wraps errors, but not deeper than this. */
-const CAUSES_MAX = 4;
 
 /** A {@link MysqlTransaction} that can be closed, and that remembers what spoiled it. */
 export class TransactionHandle implements MysqlTransaction {
@@ -35,10 +33,7 @@ export class TransactionHandle implements MysqlTransaction {
 
   /** Whether an error, or what caused it, is the one that spoiled the transaction. */
   letThrough(error: unknown): boolean {
-    let cause = error;
-    for (let depth = 0; cause instanceof Error && depth < CAUSES_MAX; cause = cause.cause, depth++) {
-      if (cause === this.#poison) return true;
-    }
+    for (const cause of causes(error)) if (cause === this.#poison) return true;
     return false;
   }
 

@@ -8,17 +8,10 @@ import type {
   Statement,
   TransactionPlan,
 } from "../../core/executor.js";
+import { CommitLost, ConnectionLost, NotOurs } from "../../core/failure.js";
 import type { PgClientLike, PgPoolLike } from "./client.js";
 import type { PgAnswer } from "./exchange.js";
-import {
-  CommitLost,
-  ConnectionLost,
-  isConnectionLoss,
-  isGone,
-  NotOurs,
-  sqlState,
-  survive,
-} from "./failure.js";
+import { isConnectionLoss, isGone, sqlState, survive } from "./failure.js";
 import { Leases, oneSavepoint } from "./lease.js";
 import { type PgExecutorOptions, resultSet, Sender, statement } from "./sender.js";
 import { type PgTransaction, TransactionHandle } from "./transaction.js";

@@ -1,33 +1,7 @@
 import type { Failure } from "../../core/executor.js";
-import { type LedgerName, postgresFailure } from "../../dialects/postgres/failure.js";
+import { AdapterError, causes, tellsLoss } from "../../core/failure.js";
+import { ENDS_CONNECTION, type LedgerName, postgresFailure } from "../../dialects/postgres/failure.js";
 import { cut, type PgClientLike } from "./client.js";
-
-/** The connection broke, or its answer did not come, between sending a COMMIT and reading its tag. */
-export class CommitLost extends Error {
-  constructor(cause: unknown) {
-    super("the connection was lost around COMMIT", { cause });
-  }
-}
-
-/** No connection was to be had; nothing was sent. */
-export class Unavailable extends Error {}
-
-/** The transaction was aborted, or over, when it was to be committed; the cause is what the work did to it. */
-export class NotOurs extends Error {
-  constructor(cause: unknown) {
-    super("the transaction could not be committed", { cause });
-  }
-}
-
-/** The connection broke before COMMIT was sent. */
-export class ConnectionLost extends Error {
-  constructor(cause: unknown) {
-    super("the connection was lost", { cause });
-  }
-}
-
-/** The errors by which a server says that it ends the connection: what it was doing then is unknown. */
-const SHUTDOWN = /^(57P0[1-5]|08...|25P0[345])$/;
 
 /** Clients whose connection is gone, and the errors that this showed itself in. */
 const gone = new WeakSet<PgClientLike>();
@@ -56,7 +30,7 @@ export function isGone(client: PgClientLike): boolean {
 export function noteLoss(client: PgClientLike, error: unknown): void {
   if (!(error instanceof Error)) return;
   if (error.message === "Query read timeout") cut(client);
-  else if (!gone.has(client) && !SHUTDOWN.test(sqlState(error) ?? "")) return;
+  else if (!gone.has(client) && !ENDS_CONNECTION.test(sqlState(error) ?? "")) return;
   losses.add(error);
 }
 
@@ -69,18 +43,9 @@ export function noteReprepare(error: unknown): void {
 
 /** Whether an error, or what caused it, is the loss of an operation's connection. */
 export function isConnectionLoss(error: unknown): boolean {
-  for (
-    let cause = error, depth = 0;
-    cause instanceof Error && depth < CAUSES_MAX;
-    cause = cause.cause, depth++
-  ) {
-    if (cause instanceof CommitLost || cause instanceof ConnectionLost || losses.has(cause)) return true;
-  }
+  for (const cause of causes(error)) if (tellsLoss(cause) || losses.has(cause)) return true;
   return false;
 }
-
-/** ORMs and callers wrap errors, but not deeper than this. */
-const CAUSES_MAX = 4;
 
 export function sqlState(error: unknown): string | undefined {
   const { code, severity } = error as { code?: unknown; severity?: unknown };
@@ -89,9 +54,7 @@ export function sqlState(error: unknown): string | undefined {
 
 /** What an error of pg, or of the work that uses it, means for an operation. */
 export function pgFailure(error: unknown, ledger: LedgerName): Failure {
-  if (error instanceof CommitLost) return { kind: "unknown" };
-  if (error instanceof Unavailable) return { kind: "unavailable" };
-  if (error instanceof NotOurs) return { kind: "not-ours" };
+  if (error instanceof AdapterError) return error.failure;
   if (isConnectionLoss(error)) return { kind: "lost" };
   if (!(error instanceof Error)) return { kind: "other" };
   if (reprepares.has(error)) return { kind: "reprepare" };
@@ -103,12 +66,9 @@ export function pgFailure(error: unknown, ledger: LedgerName): Failure {
 }
 
 function hasConflict(thrown: unknown): boolean {
-  for (
-    let cause = thrown, depth = 0;
-    cause instanceof Error && depth < CAUSES_MAX;
-    cause = cause.cause, depth++
-  ) {
-    if (sqlState(cause) === "40001" || sqlState(cause) === "40P01") return true;
+  for (const cause of causes(thrown)) {
+    const state = sqlState(cause);
+    if (state === "40001" || state === "40P01") return true;
   }
   return false;
 }

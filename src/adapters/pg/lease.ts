@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { Unavailable } from "../../core/failure.js";
 import { Mutex } from "../../core/mutex.js";
 import { cut, isPool, type PgClientLike, type PgPoolClientLike, type PgPoolLike } from "./client.js";
-import { survive, Unavailable } from "./failure.js";
+import { survive } from "./failure.js";
 
 export interface Lease {
   readonly client: PgClientLike;

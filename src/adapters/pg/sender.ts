@@ -1,8 +1,9 @@
 import type { Failure, ResultSet, Statement } from "../../core/executor.js";
+import { ResponseTimeout } from "../../core/failure.js";
 import type { LedgerName } from "../../dialects/postgres/failure.js";
 import { canCut, cut, type PgClientLike, type PgQueryConfig } from "./client.js";
 import type { PgAnswer } from "./exchange.js";
-import { ConnectionLost, noteLoss, noteReprepare, pgFailure, sqlState } from "./failure.js";
+import { noteLoss, noteReprepare, pgFailure, sqlState } from "./failure.js";
 import { pipelined } from "./pipeline.js";
 
 export interface PgExecutorOptions {
@@ -115,10 +116,7 @@ export class Sender {
 async function orSilence<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new ConnectionLost(new Error(`no answer within ${timeoutMs} ms`))),
-      timeoutMs,
-    );
+    timer = setTimeout(() => reject(new ResponseTimeout(timeoutMs)), timeoutMs);
   });
   try {
     return await Promise.race([answer, silence]);

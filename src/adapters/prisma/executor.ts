@@ -7,7 +7,8 @@ import type {
   Statement,
   TransactionPlan,
 } from "../../core/executor.js";
-import { pause } from "../../core/retry.js";
+import { CommitLost, LedgerDuplicate, NotOurs, TransactionOver, Unavailable } from "../../core/failure.js";
+import { patiently } from "../../core/retry.js";
 import { inOrder, runScript } from "../../core/script.js";
 import { inTurn } from "../../core/turns.js";
 import { ask, within } from "./ask.js";
@@ -19,23 +20,11 @@ import {
   transactionOf,
 } from "./client.js";
 import type { Engine } from "./engine.js";
-import {
-  CommitLost,
-  driverCause,
-  isConnectionLoss,
-  isUnreachable,
-  LedgerDuplicate,
-  NotOurs,
-  prismaFailure,
-  TransactionOver,
-  Unavailable,
-} from "./failure.js";
+import { busyFor, driverCause, isConnectionLoss, isUnreachable, prismaFailure } from "./failure.js";
 import { Guard, guardOf } from "./guard.js";
 
 const plain = (sql: string): Statement => ({ sql, values: [] });
 const NOTHING: ResultSet = { rows: [], affected: 0 };
-/** Milliseconds, at least, between two tries of a writer that found the database locked. */
-const BUSY_MS = 5;
 const CANARY = "opledger_claim";
 
 /** A Prisma client; inside a transaction of the caller's, every call is a savepoint in it. */
@@ -73,28 +62,27 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
   }
 
   async run(statement: Statement, timeoutMs: number): Promise<ResultSet> {
-    await this.ready(timeoutMs);
-    const asked =
-      statement.waitMs === undefined ? statement : this.#engine.bounded(statement, statement.waitMs);
+    if (this.#engine.version?.known() === false) await this.ready(timeoutMs);
+    const { waitMs } = statement;
+    const asked = waitMs === undefined ? statement : this.#engine.bounded(statement, waitMs);
     if (this.joined) return this.#inSavepoint(timeoutMs, () => this.#send(this.#client, asked, timeoutMs));
-    return this.#patiently(statement.waitMs ?? 0, async () => {
-      try {
-        return await this.#alone(asked, timeoutMs);
-      } catch (error) {
-        throw alone(error);
-      }
-    });
+    if (!this.#engine.refusesToWait) return this.#alone(asked, timeoutMs);
+    return this.#patiently(waitMs ?? timeoutMs, () => this.#alone(asked, timeoutMs));
   }
 
   /** In a transaction where the bound on its lock waits is the session's, which must be the same one. */
-  #alone(statement: Statement, timeoutMs: number): Promise<ResultSet> {
+  async #alone(statement: Statement, timeoutMs: number): Promise<ResultSet> {
     const { waitMs } = statement;
-    const send = (client: PrismaClientLike): Promise<ResultSet> => this.#send(client, statement, timeoutMs);
-    if (waitMs === undefined || this.#engine.lockWaits(waitMs) === undefined) return send(this.#client);
-    return this.#client.$transaction(
-      (tx) => this.#limited(tx, waitMs, timeoutMs, () => send(tx)),
-      this.#options,
-    );
+    try {
+      if (waitMs === undefined || this.#engine.lockWaits(waitMs) === undefined)
+        return await this.#send(this.#client, statement, timeoutMs);
+      return await this.#client.$transaction(
+        (tx) => this.#limited(tx, waitMs, timeoutMs, () => this.#send(tx, statement, timeoutMs)),
+        this.#options,
+      );
+    } catch (error) {
+      throw alone(error);
+    }
   }
 
   /** Bounds what `body` waits for locks; nothing of the caller's own may run in it. The session's own bound is as before afterwards. */
@@ -155,17 +143,9 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
   }
 
   /** Tries again while another connection writes, where the engine itself does not wait for that. */
-  async #patiently<T>(waitMs: number, body: () => Promise<T>): Promise<T> {
-    const deadline = performance.now() + waitMs;
-    for (;;) {
-      try {
-        return await body();
-      } catch (error) {
-        const late = !this.#engine.refusesToWait || performance.now() >= deadline;
-        if (late || this.failure(error).kind !== "locked") throw error;
-        await pause(BUSY_MS * (1 + Math.random()));
-      }
-    }
+  #patiently<T>(waitMs: number, body: () => Promise<T>): Promise<T> {
+    const refuses = this.#engine.refusesToWait === true;
+    return patiently(waitMs, (error) => refuses && this.failure(error).kind === "locked", body);
   }
 
   async #known<T>(prior: ResultSet, plan: TransactionPlan<PrismaClientLike, T>): Promise<T> {
@@ -222,7 +202,7 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
     opened: readonly ResultSet[],
     executor: Executor,
   ): Promise<Closing<T>> {
-    const guard = new Guard(client, this.#engine);
+    const guard = new Guard(client, this.#engine, plan.timeoutMs);
     try {
       const finish = await plan.body(opened, guard.client, executor);
       await guard.settle();
@@ -267,25 +247,28 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
 
   #inSavepoint<T>(timeoutMs: number, body: () => Promise<T>): Promise<T> {
     const client = this.#client;
-    const late = (): Error =>
-      new Unavailable(`the transaction was busy with another operation for ${timeoutMs} ms`);
-    return inTurn(transactionOf(client), timeoutMs, late, async (depth) => {
-      const name = `opledger_join_${depth}`;
-      const send = (sql: string): Promise<ResultSet> => this.#send(client, plain(sql), timeoutMs);
-      try {
-        this.#guard?.refuseEnded();
-        await this.#mark(name, send);
-        const value = await body();
-        await send(`RELEASE SAVEPOINT ${name}`);
-        return value;
-      } catch (error) {
-        this.#guard?.observe(error);
-        // Where the transaction is beyond saving, the error that led here says more.
-        await send(`ROLLBACK TO SAVEPOINT ${name}`).catch(() => {});
-        await send(`RELEASE SAVEPOINT ${name}`).catch(() => {});
-        throw error;
-      }
-    });
+    return inTurn(
+      transactionOf(client),
+      timeoutMs,
+      () => busyFor(timeoutMs),
+      async (depth) => {
+        const name = `opledger_join_${depth}`;
+        const send = (sql: string): Promise<ResultSet> => this.#send(client, plain(sql), timeoutMs);
+        try {
+          this.#guard?.refuseEnded();
+          await this.#mark(name, send);
+          const value = await body();
+          await send(`RELEASE SAVEPOINT ${name}`);
+          return value;
+        } catch (error) {
+          this.#guard?.observe(error);
+          // Where the transaction is beyond saving, the error that led here says more.
+          await send(`ROLLBACK TO SAVEPOINT ${name}`).catch(() => {});
+          await send(`RELEASE SAVEPOINT ${name}`).catch(() => {});
+          throw error;
+        }
+      },
+    );
   }
 
   /** @throws {TypeError} the transaction that was to be joined is over */

@@ -1,13 +1,14 @@
 import type { LedgerContext } from "../../core/context.js";
 import type { ClaimedOperation } from "../../core/dialect.js";
 import { RowNotFoundError, VersionConflictError } from "../../core/errors.js";
+import { LostRace } from "../../core/failure.js";
 import { onceAs } from "../../core/once.js";
 import { type OperationRef, summarize } from "../../core/operation.js";
 import type { Effect, WriteOutcome } from "../../core/outcome.js";
 import type { Entries } from "../../core/writes.js";
 import { flattened } from "./arguments.js";
 import type { PrismaClientLike } from "./client.js";
-import { LostRace, prismaCode } from "./failure.js";
+import { prismaCode } from "./failure.js";
 import type { ModelMetadata, PrismaMetadata } from "./metadata.js";
 import { bound } from "./values.js";
 

@@ -1,7 +1,9 @@
 import { RolledBackError } from "../../core/errors.js";
-import type { PrismaClientLike, PrismaTransactionOptions } from "./client.js";
+import { causes } from "../../core/failure.js";
+import { inTurn } from "../../core/turns.js";
+import { type PrismaClientLike, type PrismaTransactionOptions, transactionOf } from "./client.js";
 import type { Engine } from "./engine.js";
-import { driverCause, isConnectionLoss } from "./failure.js";
+import { busyFor, driverCause, isConnectionLoss } from "./failure.js";
 
 /** Where a handle came from: joining it means joining the client behind it. */
 const guards = new WeakMap<object, { readonly guard: Guard; readonly client: PrismaClientLike }>();
@@ -14,14 +16,12 @@ export function guardOf(
 
 const RAW = new Set<PropertyKey>(["$queryRaw", "$queryRawUnsafe", "$executeRaw", "$executeRawUnsafe"]);
 
-/** Work wraps errors, but not deeper than this. */
-const CAUSES_MAX = 4;
-
 /** What an operation's work may do with the client of its transaction, and what it has seen there. */
 export class Guard {
   /** What the work gets: the caller's own client, with all of its extensions. */
   readonly client: PrismaClientLike;
   readonly #engine: Engine;
+  readonly #timeoutMs: number;
   readonly #pending = new Set<Promise<unknown>>();
   #closed = false;
   #poison: unknown;
@@ -30,8 +30,10 @@ export class Guard {
   /** Why the transaction must not be reported as committed. */
   spoiled: RolledBackError | undefined;
 
-  constructor(client: PrismaClientLike, engine: Engine) {
+  /** @param timeoutMs how long a nested transaction may wait for its turn, in milliseconds */
+  constructor(client: PrismaClientLike, engine: Engine, timeoutMs: number) {
     this.#engine = engine;
+    this.#timeoutMs = timeoutMs;
     this.client = this.#wrap(client);
   }
 
@@ -46,10 +48,7 @@ export class Guard {
 
   /** Whether an error, or what caused it, is the one that spoiled the transaction. */
   letThrough(error: unknown): boolean {
-    let found = error;
-    for (let depth = 0; found instanceof Error && depth < CAUSES_MAX; found = found.cause, depth++) {
-      if (found === this.#poison) return true;
-    }
+    for (const found of causes(error)) if (found === this.#poison) return true;
     return false;
   }
 
@@ -112,13 +111,15 @@ export class Guard {
       );
     }
     const run = work as (tx: PrismaClientLike) => Promise<unknown>;
+    const nested = (): Promise<unknown> =>
+      target.$transaction((tx) => run(this.#wrap(tx)), options as PrismaTransactionOptions | undefined);
+    // Prisma refuses those that run at the same moment, and its savepoints must not cross ours.
+    const turn = inTurn(transactionOf(target), this.#timeoutMs, () => busyFor(this.#timeoutMs), nested);
     return this.#track(
-      target
-        .$transaction((tx) => run(this.#wrap(tx)), options as PrismaTransactionOptions | undefined)
-        .catch((error: unknown) => {
-          this.observe(error);
-          throw error;
-        }),
+      turn.catch((error: unknown) => {
+        this.observe(error);
+        throw error;
+      }),
     );
   }
 

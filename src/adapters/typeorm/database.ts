@@ -7,10 +7,8 @@ import type {
   Statement,
   TransactionPlan,
 } from "../../core/executor.js";
+import { causes } from "../../core/failure.js";
 import type { Engine } from "./engine.js";
-
-/** Work wraps errors, but not deeper than this. */
-const CAUSES_MAX = 4;
 
 /**
  * A driver's database in TypeORM's terms: the work gets an `EntityManager`, subscribers hear of the transaction, and the
@@ -112,11 +110,9 @@ function driverErrorOf(error: unknown): unknown {
 
 /** TypeORM's errors do not name what caused them, and a deadlock is as retryable in a wrapping. */
 function tieCauses(error: unknown): void {
-  let cause = error;
-  for (let depth = 0; cause instanceof Error && depth < CAUSES_MAX; depth++) {
+  for (const cause of causes(error)) {
     if (cause instanceof QueryFailedError && cause.cause === undefined) {
       Object.defineProperty(cause, "cause", { value: cause.driverError, configurable: true });
     }
-    cause = cause.cause;
   }
 }

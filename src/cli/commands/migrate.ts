@@ -1,7 +1,10 @@
 import { type AppliedMigrations, applyMigrations, MigrationRefusedError } from "../../migrations/apply.js";
+import { ledgerMigrations } from "../../migrations/index.js";
 import { type CliCommand, type DatabaseFlags, defineCommand, type Report, wholeNumber } from "../command.js";
 import { withDatabase } from "../database/open.js";
+import { databaseUrl } from "../database/url.js";
 import { CliError, EXIT } from "../exit.js";
+import type { Io } from "../io.js";
 
 interface MigrateFlags extends DatabaseFlags {
   readonly wait: number;
@@ -32,8 +35,9 @@ On a MySQL or MariaDB cluster run it on one node: the lock is that node's own.`,
         wholeNumber(1, WAIT_SECONDS_MAX),
         WAIT_SECONDS_DEFAULT,
       ),
-  run: ({ options, io }) =>
-    withDatabase(
+  run: async ({ options, io }) => {
+    refuseBadInput(options, io);
+    return withDatabase(
       io,
       options,
       async ({ engine, query, names, ledgerName }) => {
@@ -45,8 +49,20 @@ On a MySQL or MariaDB cluster run it on one node: the lock is that node's own.`,
         return report(await applyMigrations(executor, request).catch(refused), ledgerName);
       },
       { create: true },
-    ),
+    );
+  },
 });
+
+/**
+ * Before anything is touched: opening a file of SQLite's makes it.
+ *
+ * @throws {TypeError} a name is not one that the engine keeps whole, or it has no partitions that fit
+ */
+function refuseBadInput({ url, table, schema, partitions }: MigrateFlags, { env }: Io): void {
+  const named = databaseUrl(url, env);
+  // What is refused is the same for all engines of a protocol.
+  ledgerMigrations(named.protocol, { table, schema: schema ?? named.schema, partitions });
+}
 
 function refused(error: unknown): never {
   if (!(error instanceof MigrationRefusedError)) throw error;

@@ -38,8 +38,9 @@ export async function withDatabase<T>(
   { create = false }: { readonly create?: boolean } = {},
 ): Promise<T> {
   const url = databaseUrl(flags.url, io.env);
-  const client = await connect(url, { cwd: io.cwd, create });
   const names = { schema: flags.schema ?? url.schema, table: flags.table ?? DEFAULT_TABLE };
+  if (url.protocol === "sqlite" && (names.schema ?? "main") !== "main") throw attached(names.schema);
+  const client = await connect(url, { cwd: io.cwd, create });
   const schema = names.schema ?? (client.engine === "postgres" ? "public" : undefined);
   const ledgerName = schema === undefined ? names.table : `${schema}.${names.table}`;
   try {
@@ -57,11 +58,24 @@ async function connect({ protocol, target, shown }: DatabaseUrl, options: Connec
   } catch (error) {
     if (error instanceof CliError) throw error;
     throw new CliError(EXIT.unreachable, `No connection to ${shown}: ${reason(error)}`, {
-      hint: "check that the server runs, and the URL's host, port, user and password",
+      hint: CONNECT_HINT[protocol],
       cause: error,
     });
   }
 }
+
+/** What an application attaches to its own connection is not there on another one. */
+function attached(schema: string | undefined): CliError {
+  return new CliError(EXIT.usage, `An SQLite file has no schema ${schema}: its own is main.`, {
+    hint: "name the attached database's file by --url, without --schema",
+  });
+}
+
+const CONNECT_HINT: Readonly<Record<Protocol, string>> = {
+  postgres: "check that the server runs, and the URL's host, port, user and password",
+  mysql: "check that the server runs, and the URL's host, port, user and password",
+  sqlite: "check the file's name, its folder, and that it is a database of SQLite's",
+};
 
 /** Node wraps what happened at each of a host's addresses. */
 function reason(error: unknown): string {

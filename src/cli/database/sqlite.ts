@@ -31,7 +31,9 @@ export async function connectSqlite(target: string, { cwd, create }: ConnectOpti
   const file = target === ":memory:" ? target : resolve(cwd, target);
   // A driver would make an empty database out of a misspelt name.
   if (!create && file !== ":memory:" && !existsSync(file)) {
-    throw new CliError(EXIT.unreachable, `There is no database file ${file}.`);
+    throw new CliError(EXIT.unreachable, `There is no database file ${file}. None was made.`, {
+      hint: "check the file's name; a new ledger is made by `npx opledger migrate`",
+    });
   }
   const { module } = await loadDriver(DRIVERS, cwd);
   const Opened = (module.DatabaseSync ?? module.default ?? module) as Open;

@@ -38,6 +38,11 @@ export const ERRNO = {
   tooManyStatements: 1461,
 } as const;
 
+/** The errors by which a server says that it ends the connection: shutdown, kill, and its own timeouts. */
+export const ENDS_CONNECTION: ReadonlySet<number> = new Set([
+  1053, 1077, 1079, 1080, 1927, 2006, 2013, 3032, 4031,
+]);
+
 /** The text by which our own statements refuse a transaction that is not ours. */
 export const NOT_OURS = "opledger:not-ours";
 

@@ -1,12 +1,13 @@
 import type { Statement, WriteScript } from "../../core/executor.js";
 import { type Folder, readOpening, readScript } from "./fold.js";
 import { MARK_WORK } from "./index.js";
+import { parametersOf } from "./ledger-statement.js";
 import { quotePath } from "./sql.js";
 
 /**
- * MySQL has no compound statements outside of stored programs. The migration installs three procedures that run the
- * texts they are given, with the caller's own rights. Values are written into those texts, since a procedure cannot bind
- * its parameters to a statement that it prepares.
+ * MySQL has no compound statements outside of stored programs. The migration installs three procedures that hold the
+ * statements on the ledger, and run those on other tables as texts, with the caller's own rights. Values are written into
+ * those texts, since a procedure cannot bind its parameters to a statement that it prepares.
  *
  * @param inline a statement's text with its values as literals
  * @see https://dev.mysql.com/doc/refman/9.4/en/sql-prepared-statements.html
@@ -15,11 +16,10 @@ export function mysqlFolder(
   { schema, table }: { readonly schema: string | undefined; readonly table: string },
   inline: (statement: Statement) => string,
 ): Folder {
-  const procedure = (suffix: string): string =>
-    quotePath([...(schema === undefined ? [] : [schema]), table + suffix]);
-  // A routine runs in the SQL mode that it was created in, unless it is told the caller's.
-  const call = (suffix: string, values: readonly unknown[]): Statement => {
-    const sql = `CALL ${procedure(suffix)}(@@SESSION.sql_mode, ${values.map(() => "?").join(", ")})`;
+  // A routine runs in the SQL mode that it was created in; `first` may tell it the caller's.
+  const call = (suffix: string, values: readonly unknown[], first = ""): Statement => {
+    const procedure = quotePath([...(schema === undefined ? [] : [schema]), table + suffix]);
+    const sql = `CALL ${procedure}(${first}${values.map(() => "?").join(", ")})`;
     return { sql, values, name: sql };
   };
   const text = (statement: Statement | undefined): string | null =>
@@ -27,22 +27,26 @@ export function mysqlFolder(
   return {
     opening(statements, { waitSeconds }) {
       const [first, ...rest] = statements;
-      if (first === undefined || rest.some(({ sql }) => sql !== MARK_WORK.sql)) {
+      if (rest.some(({ sql }) => sql !== MARK_WORK.sql)) {
         throw new Error("an opening is a claim, and at the most one savepoint");
       }
-      const values = [String(waitSeconds), String(rest.length), text(first), text(first.orElse)];
+      const values = [waitSeconds, rest.length, ...parametersOf(first)];
       return { statement: call("_open", values), read: (sets) => readOpening(sets, statements.length) };
     },
     script(script, { waitSeconds }) {
       const { prior, look, lookLocks, found, absent, row }: WriteScript = script;
-      const texts = [prior, look, found, absent, row].map(text);
-      const values = [String(waitSeconds), lookLocks === true ? "1" : "0", ...texts];
-      return { statement: call("_write", values), read: (sets) => readScript(sets, script) };
+      const texts = [look, found, absent, row].map(text);
+      const values = [waitSeconds, ...parametersOf(prior), lookLocks === true ? 1 : 0, ...texts];
+      return {
+        statement: call("_write", values, "@@SESSION.sql_mode, "),
+        read: (sets) => readScript(sets, script),
+      };
     },
     closing(statements, { waitSeconds, proof }) {
       const [only, ...more] = statements;
-      if (only === undefined || more.length > 0) throw new Error("a closing is one statement");
-      const values = [String(waitSeconds), proof ? "1" : "0", text(only), String(only.affects ?? -1)];
+      // The procedure refuses to commit anything but one row, so nothing else may be asked of it.
+      if (more.length > 0 || only?.affects !== 1) throw new Error("a closing is one statement on one row");
+      const values = [waitSeconds, proof ? 1 : 0, ...parametersOf(only)];
       return { statement: call("_close", values), read: () => {} };
     },
   };

@@ -12,6 +12,7 @@ import { migrateCommand } from "../../core/options.js";
 import { addMany, insertMany, madeRows, targetsOf } from "../script/batch.js";
 import { plain, prepared } from "../script/grammar.js";
 import { lockRow, needsKey, writeStatements } from "../script/writes.js";
+import type { LedgerStatement } from "./ledger-statement.js";
 import { maintenance } from "./maintenance.js";
 import { epochMs, quote, quotePath, STATE } from "./sql.js";
 import { MARIADB, MYSQL, type Traits } from "./traits.js";
@@ -38,30 +39,31 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
   // The longest of the names that the migration makes out of the table's.
   quote(`${table}_expires_at_idx`);
   const ledger = quotePath(schema === undefined ? [table] : [schema, table]);
-  const recall = (operation: ClaimedOperation, lock: string): Statement =>
-    prepared(recallSql(ledger) + lock, [operation.fingerprint, operation.fingerprint, idBytes(operation)]);
+  const recall = (operation: ClaimedOperation, locking: boolean): LedgerStatement => {
+    const { fingerprint } = operation;
+    const id = idBytes(operation);
+    return {
+      ...prepared(recallSql(ledger) + (locking ? LOCKING : ""), [fingerprint, fingerprint, id]),
+      parameters: [id, fingerprint, locking ? 1 : 0],
+    };
+  };
   return {
     singleStatementWrites: false,
     migrateCommand: migrateCommand({ schema, table }),
     claim: (operation) => ({
       ...insertRow(ledger, operation, STATE.claimed, null),
-      orElse: recall(operation, " LOCK IN SHARE MODE"),
+      orElse: recall(operation, true),
     }),
     readClaim: (result) => readRecall(result) ?? (result.affected === 1 ? CLAIMED : { status: "recheck" }),
-    complete: (operation, _token, status, result) =>
-      prepared(
-        `UPDATE ${ledger} SET state = ?, result = ? WHERE id = ? AND state = ${STATE.claimed}`,
-        [STATE[status], result, idBytes(operation)],
-        { affects: 1 },
-      ),
+    complete: (operation, _token, status, result) => completion(ledger, operation, STATE[status], result),
     markWork: MARK_WORK,
     undoWork: plain("ROLLBACK TO SAVEPOINT opledger_work"),
     script: (operation, write, scriptOptions) => ({
       // By locking only where a row stands: else that would lock the gap that every new operation is inserted into.
-      prior: recall(operation, scriptOptions.raced ? " LOCK IN SHARE MODE" : ""),
+      prior: recall(operation, scriptOptions.raced === true),
       ...writeStatements(traits(), write, scriptOptions),
     }),
-    recall: (operation, options) => recall(operation, options?.locking === true ? " LOCK IN SHARE MODE" : ""),
+    recall: (operation, options) => recall(operation, options?.locking === true),
     readRecall,
     record: (operation, result) => ({
       ...insertRow(ledger, operation, STATE.completed, result),
@@ -97,6 +99,7 @@ export function mysqlDialect(options: MysqlDialectOptions): ScriptDialect {
   };
 }
 
+const LOCKING = " LOCK IN SHARE MODE";
 const CLAIMED: Claim = { status: "claimed", token: "" };
 
 function idBytes({ keyHash }: { readonly keyHash: string }): Buffer {
@@ -123,13 +126,37 @@ function insertRow(
   operation: ClaimedOperation,
   state: number,
   result: Buffer | null,
-): Statement {
+): LedgerStatement {
   const { scope, operation: name, key, fingerprint, retentionMs } = operation;
-  return prepared(
-    `INSERT INTO ${ledger} (id, scope, operation, \`key\`, fingerprint, state, result, created_at, expires_at)
+  const id = idBytes(operation);
+  const retention = String(retentionMs);
+  const row = [scope, name, key, fingerprint, retention];
+  return {
+    ...prepared(
+      `INSERT INTO ${ledger} (id, scope, operation, \`key\`, fingerprint, state, result, created_at, expires_at)
 VALUES (?, ?, ?, ?, ?, ${state}, ?, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) + INTERVAL ? * 1000 MICROSECOND)`,
-    [idBytes(operation), scope, name, key, fingerprint, result, String(retentionMs)],
-  );
+      [id, scope, name, key, fingerprint, result, retention],
+    ),
+    parameters: state === STATE.claimed ? [id, ...row] : [id, state, result, ...row],
+  };
+}
+
+/** Gives the claim its result. */
+function completion(
+  ledger: string,
+  operation: Pick<ClaimedOperation, "keyHash">,
+  state: number,
+  result: Buffer | null,
+): LedgerStatement {
+  const id = idBytes(operation);
+  return {
+    ...prepared(
+      `UPDATE ${ledger} SET state = ?, result = ? WHERE id = ? AND state = ${STATE.claimed}`,
+      [state, result, id],
+      { affects: 1 },
+    ),
+    parameters: [id, state, result, null, null, null, null, null],
+  };
 }
 
 /** In the order of their ids, so that overlapping batches queue up instead of deadlocking. */

@@ -16,6 +16,9 @@ export interface PostgresError {
   readonly constraint?: string | undefined;
 }
 
+/** The SQLSTATEs by which a server says that it ends the connection: what it was doing then is unknown. */
+export const ENDS_CONNECTION: RegExp = /^(57P0[1-5]|08...|25P0[345])$/;
+
 /** What a PostgreSQL error means for an operation. */
 export function postgresFailure(error: PostgresError, ledger: LedgerName): Failure {
   const { state, message, table, schema } = error;

@@ -9,7 +9,6 @@ const BOUNDED = "src/adapters/mysql2/bounded.ts";
 const JOINED = "src/adapters/mysql2/joined.ts";
 const DIALECT = "src/dialects/mysql/index.ts";
 const MARIADB = "src/dialects/mysql/fold-mariadb.ts";
-const MYSQL = "src/dialects/mysql/fold-mysql.ts";
 const ERRORS = "src/dialects/mysql/failure.ts";
 const PROCEDURES = "migrations/mysql/0001_operations.up.sql";
 
@@ -37,7 +36,13 @@ export const MYSQL_MUTANTS: readonly Mutant[] = [
     `IF ROW_COUNT() <> \${affects} THEN`,
     `IF ROW_COUNT() <> \${affects} AND FALSE THEN`,
   ),
-  mutant("mysql", "nobody counts the completed rows", MYSQL, "String(only.affects ?? -1)", "String(-1)"),
+  mutant(
+    "mysql",
+    "nobody counts the completed rows",
+    PROCEDURES,
+    "IF ROW_COUNT() <> 1 THEN",
+    "IF ROW_COUNT() > 1 THEN",
+  ),
   mutant("mariadb", "a swallowed deadlock is lived with", FAILURE, "  ERRNO.deadlock,\n", ""),
   mutant("mysql", "a swallowed lock timeout is lived with", FAILURE, "  ERRNO.lockWaitTimeout,\n", ""),
   mutant("mysql", "a deadlock is not tried again", ERRORS, "    case ERRNO.deadlock:\n", ""),
@@ -201,8 +206,8 @@ export const MYSQL_MUTANTS: readonly Mutant[] = [
     "mysql",
     "a refused write keeps the ledger's lock wait",
     PROCEDURES,
-    "    RESIGNAL;\n  END;\n  SET SESSION sql_mode = `p_mode`, SESSION innodb_lock_wait_timeout = `p_wait`;\n  SET @opledger_sql = `p_prior`;",
-    "    SET SESSION innodb_lock_wait_timeout = `p_wait`;\n    RESIGNAL;\n  END;\n  SET SESSION sql_mode = `p_mode`, SESSION innodb_lock_wait_timeout = `p_wait`;\n  SET @opledger_sql = `p_prior`;",
+    "    RESIGNAL;\n  END;\n  SET SESSION sql_mode = `p_mode`,",
+    "    SET SESSION innodb_lock_wait_timeout = `p_wait`;\n    RESIGNAL;\n  END;\n  SET SESSION sql_mode = `p_mode`,",
   ),
   mutant(
     "mariadb",

@@ -5,14 +5,15 @@ import type {
   Executor,
   Failure,
   ResultSet,
-  Row,
   Statement,
   TransactionPlan,
 } from "../../../core/executor.js";
+import { AdapterError, NotOurs, Unavailable } from "../../../core/failure.js";
+import { patiently } from "../../../core/retry.js";
 import { inOrder, runScript } from "../../../core/script.js";
 import { inTurn } from "../../../core/turns.js";
 import { sqliteFailure } from "../../../dialects/sqlite/failure.js";
-import { NotOurs, Unavailable } from "./failure.js";
+import { bindable } from "./driver.js";
 import type { Gate } from "./gate.js";
 import { SqliteTransaction } from "./transaction.js";
 
@@ -20,8 +21,7 @@ const CANARY = "opledger_claim";
 
 /** What an error of a SQLite driver, or of the work that uses it, means for an operation. */
 function failureOf(error: unknown, table: string): Failure {
-  if (error instanceof Unavailable) return { kind: "unavailable" };
-  if (error instanceof NotOurs) return { kind: "not-ours" };
+  if (error instanceof AdapterError) return error.failure;
   const told = error instanceof QueryFailedError ? error.driverError : error;
   if (!(told instanceof Error)) return { kind: "other" };
   const { code } = told as { code?: unknown };
@@ -33,40 +33,69 @@ export class SqliteDatabase implements Database<SqliteTransaction> {
   readonly joined = false;
   readonly #gate: Gate;
   readonly #table: string;
+  readonly #acquireMs: number;
 
-  constructor(gate: Gate, table: string) {
+  /** @param acquireMs how long the connection is waited for, in milliseconds */
+  constructor(gate: Gate, table: string, acquireMs: number) {
     this.#gate = gate;
     this.#table = table;
+    this.#acquireMs = acquireMs;
   }
 
   failure(error: unknown): Failure {
     return failureOf(error, this.#table);
   }
 
-  run(statement: Statement): Promise<ResultSet> {
-    return this.#gate.alone(async () => {
-      const result = await send(this.#gate, statement);
-      await this.#gate.saved();
-      return result;
+  run(statement: Statement, timeoutMs: number): Promise<ResultSet> {
+    return this.#patiently(statement.waitMs ?? timeoutMs, async () => {
+      const leave = await this.#gate.enter(this.#acquireMs);
+      try {
+        const result = send(this.#gate, statement);
+        await this.#gate.saved();
+        return result;
+      } finally {
+        leave();
+      }
     });
   }
 
-  transaction<T>(plan: TransactionPlan<SqliteTransaction, T>): Promise<T> {
-    return this.#gate.alone(async () => {
-      // At once a writer: one that has read cannot become one where another process has written since.
-      await send(this.#gate, plain("BEGIN IMMEDIATE"));
-      try {
-        await send(this.#gate, plain(`SAVEPOINT ${CANARY}`));
-        const value = await through(this.#gate, plan, `RELEASE SAVEPOINT ${CANARY}`);
-        await send(this.#gate, plain("COMMIT"));
-        await this.#gate.saved();
-        return value;
-      } catch (error) {
-        // Where an error has ended the transaction already, there is nothing to roll back.
-        await send(this.#gate, plain("ROLLBACK")).catch(() => {});
-        throw error;
-      }
-    });
+  async transaction<T>(plan: TransactionPlan<SqliteTransaction, T>): Promise<T> {
+    const leave = await this.#patiently(plan.waitMs, () => this.#begin());
+    try {
+      send(this.#gate, plain(`SAVEPOINT ${CANARY}`));
+      const value = await through(this.#gate, plan, `RELEASE SAVEPOINT ${CANARY}`);
+      // Without a write-ahead log, readers of other processes hold it up, and it can be tried again.
+      await this.#patiently(plan.waitMs, async () => send(this.#gate, plain("COMMIT")));
+      await this.#gate.saved();
+      return value;
+    } catch (error) {
+      // Where an error has ended the transaction already, there is nothing to roll back.
+      attempt(this.#gate, "ROLLBACK");
+      throw error;
+    } finally {
+      leave();
+    }
+  }
+
+  /**
+   * At once a writer: one that has read cannot become one where another process has written since.
+   *
+   * @returns what lets others in again
+   */
+  async #begin(): Promise<() => void> {
+    const leave = await this.#gate.enter(this.#acquireMs);
+    try {
+      send(this.#gate, plain("BEGIN IMMEDIATE"));
+      return leave;
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  /** While another process writes. In between, the connection is free for others of this one. */
+  #patiently<T>(waitMs: number, body: () => Promise<T>): Promise<T> {
+    return patiently(waitMs, (error) => this.failure(error).kind === "locked", body);
   }
 }
 
@@ -89,9 +118,9 @@ export class JoinedSqliteDatabase implements Database<SqliteTransaction> {
   }
 
   run(statement: Statement, timeoutMs: number): Promise<ResultSet> {
-    return this.#inSavepoint(timeoutMs, async (release) => {
-      const result = await send(this.#gate, statement);
-      await send(this.#gate, plain(release));
+    return this.#inSavepoint(timeoutMs, statement.waitMs ?? timeoutMs, async (release) => {
+      const result = send(this.#gate, statement);
+      send(this.#gate, plain(release));
       return result;
     });
   }
@@ -102,26 +131,32 @@ export class JoinedSqliteDatabase implements Database<SqliteTransaction> {
         "`isolationLevel` belongs to the transaction that was joined; set it where you begin it",
       );
     }
-    return this.#inSavepoint(plan.timeoutMs, async (release) => {
+    return this.#inSavepoint(plan.timeoutMs, plan.waitMs, async (release) => {
       const value = await through(this.#gate, plan, undefined);
-      await send(this.#gate, plain(release));
+      send(this.#gate, plain(release));
       return value;
     });
   }
 
-  #inSavepoint<T>(timeoutMs: number, body: (release: string) => Promise<T>): Promise<T> {
+  /** Where another process writes, the first write here finds that out: before any work has been done. */
+  #inSavepoint<T>(timeoutMs: number, waitMs: number, body: (release: string) => Promise<T>): Promise<T> {
+    const isLocked = (error: unknown): boolean => this.failure(error).kind === "locked";
+    return patiently(waitMs, isLocked, () => this.#inTurn(timeoutMs, body));
+  }
+
+  #inTurn<T>(timeoutMs: number, body: (release: string) => Promise<T>): Promise<T> {
     const late = (): Error =>
       new Unavailable(`the transaction was busy with another operation for ${timeoutMs} ms`);
     return inTurn(this.#gate, timeoutMs, late, async (depth) => {
       this.#handle?.refuseEnded();
       const name = `opledger_join_${depth}`;
-      await send(this.#gate, plain(`SAVEPOINT ${name}`));
+      send(this.#gate, plain(`SAVEPOINT ${name}`));
       try {
         return await body(`RELEASE SAVEPOINT ${name}`);
       } catch (error) {
         // Where the transaction is beyond saving, the error that led here says more.
-        await send(this.#gate, plain(`ROLLBACK TO SAVEPOINT ${name}`)).catch(() => {});
-        await send(this.#gate, plain(`RELEASE SAVEPOINT ${name}`)).catch(() => {});
+        attempt(this.#gate, `ROLLBACK TO SAVEPOINT ${name}`);
+        attempt(this.#gate, `RELEASE SAVEPOINT ${name}`);
         throw error;
       }
     });
@@ -138,7 +173,7 @@ async function through<T>(
   { opening, script, body }: TransactionPlan<SqliteTransaction, T>,
   proof: string | undefined,
 ): Promise<T> {
-  const executor: Executor = { run: (statement) => send(gate, statement) };
+  const executor: Executor = { run: async (statement) => send(gate, statement) };
   const opened: ResultSet[] = [];
   if (script !== undefined) opened.push(...inOrder(await runScript(executor, script)));
   else for (const statement of opening) opened.push(await executor.run(statement));
@@ -173,34 +208,20 @@ function plain(sql: string): Statement {
   return { sql, values: [] };
 }
 
-interface Answer {
-  readonly records?: readonly Row[];
-  readonly affected?: number;
-}
-
-async function send(gate: Gate, { sql, values, orElse }: Statement): Promise<ResultSet> {
-  let answer: Answer;
+function send(gate: Gate, { sql, values, orElse }: Statement): ResultSet {
   try {
-    answer = (await gate.query(sql, values.map(bindable), true)) as Answer;
+    return gate.run(sql, values.map(bindable));
   } catch (error) {
+    if (!(error instanceof Error) || error instanceof TypeError) throw error;
     if (orElse !== undefined && failureOf(error, "").kind === "duplicate") return send(gate, orElse);
-    throw error;
+    // Without its values: they may hold keys and other secrets.
+    throw new QueryFailedError(sql, undefined, error);
   }
-  const { records: rows = [], affected = 0 } = answer;
-  return returnsRows(sql) ? { rows, affected: rows.length } : { rows: [], affected };
 }
 
-/** Some drivers count what the statement before changed, where one only reads. */
-function returnsRows(sql: string): boolean {
-  return /^\s*(?:SELECT|WITH|PRAGMA)\b|\bRETURNING\b/.test(
-    sql.replace(/'(?:[^']|'')*'|`(?:[^`]|``)*`/g, " "),
-  );
-}
-
-/** What drivers of SQLite take; a Date as TypeORM stores it. */
-function bindable(value: unknown): unknown {
-  if (typeof value === "boolean") return value ? 1 : 0;
-  if (value instanceof Date) return value.toISOString().replace("T", " ").replace("Z", "");
-  if (typeof value === "bigint") return value.toString();
-  return value;
+/** For what can fail only where there is nothing left to be done. */
+function attempt(gate: Gate, sql: string): void {
+  try {
+    send(gate, plain(sql));
+  } catch {}
 }

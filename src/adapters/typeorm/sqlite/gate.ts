@@ -1,7 +1,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { DataSource, QueryRunner } from "typeorm";
+import type { ResultSet } from "../../../core/executor.js";
+import { Unavailable } from "../../../core/failure.js";
 import { Mutex } from "../../../core/mutex.js";
-import { Unavailable } from "./failure.js";
+import { runOn } from "./driver.js";
 
 type Query = (sql: string, parameters?: unknown[], structured?: boolean) => Promise<unknown>;
 
@@ -14,6 +16,8 @@ interface Handle {
 /** What of the shared query runner TypeORM keeps to itself. */
 interface Internals {
   readonly transactionDepth: number;
+  /** Whether there is anything to flush. */
+  isDirty?: boolean;
   flush?(): Promise<void>;
 }
 
@@ -28,6 +32,7 @@ export class Gate {
   /** The statement as the driver runs it, past the gate. */
   readonly query: Query;
   readonly #runner: QueryRunner & Internals;
+  /** For statements and transactions that are none of opledger's. */
   readonly #waitMs: number;
   readonly #mutex = new Mutex();
   readonly #work = new AsyncLocalStorage<Handle>();
@@ -51,16 +56,25 @@ export class Gate {
     return made;
   }
 
-  /** Runs a body that has the connection to itself. */
-  async alone<T>(body: () => Promise<T>): Promise<T> {
-    const leave = await this.#enter();
+  /**
+   * Waits until the connection is free, and has it from then on.
+   *
+   * @param waitMs milliseconds
+   * @returns what lets others in again
+   * @throws {Unavailable} it did not become free in time
+   */
+  async enter(waitMs: number): Promise<() => void> {
+    const leave = await this.#lock(waitMs);
     this.#open = true;
-    try {
-      return await body();
-    } finally {
+    return () => {
       this.#open = false;
       leave();
-    }
+    };
+  }
+
+  /** Runs one of opledger's own statements, by whoever has the connection. */
+  run(sql: string, values: readonly unknown[]): ResultSet {
+    return runOn(this.#runner.dataSource, sql, values);
   }
 
   /** Runs the work of an operation: what it sends past its own handle goes through that handle nevertheless. */
@@ -70,13 +84,14 @@ export class Gate {
 
   /** Writes the database to where its driver keeps it, where it keeps it in memory. */
   async saved(): Promise<void> {
+    this.#runner.isDirty = true;
     await this.#runner.flush?.();
   }
 
-  async #enter(): Promise<() => void> {
-    const leave = await this.#mutex.lock(this.#waitMs);
+  async #lock(waitMs: number): Promise<() => void> {
+    const leave = await this.#mutex.lock(waitMs);
     if (leave !== undefined) return leave;
-    throw new Unavailable(`the data source's one connection was busy for ${this.#waitMs} ms`);
+    throw new Unavailable(`the data source's one connection was busy for ${waitMs} ms`);
   }
 
   #install(runner: QueryRunner): void {
@@ -95,8 +110,14 @@ export class Gate {
       query: (...given: Parameters<Query>) => this.#through(given),
       startTransaction: async (...given: Parameters<typeof start>) => {
         if (this.#runner.transactionDepth > 0 || this.#work.getStore() !== undefined) return start(...given);
-        this.#leave = await this.#enter();
-        return start(...given);
+        const leave = await this.#lock(this.#waitMs);
+        try {
+          await start(...given);
+          this.#leave = leave;
+        } catch (error) {
+          leave();
+          throw error;
+        }
       },
       commitTransaction: ending(runner.commitTransaction.bind(runner)),
       rollbackTransaction: ending(runner.rollbackTransaction.bind(runner)),
@@ -107,7 +128,7 @@ export class Gate {
     const tx = this.#work.getStore();
     if (tx !== undefined && !tx.ended) return tx.query(...given);
     if (!this.#open) return this.query(...given);
-    const leave = await this.#enter();
+    const leave = await this.#lock(this.#waitMs);
     try {
       return await this.query(...given);
     } finally {
