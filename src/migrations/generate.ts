@@ -1,5 +1,5 @@
 import { type Engine, ledgerMigrations, type Migration, type MigrationOptions } from "./index.js";
-import { fileName, type Pattern } from "./patterns/pattern.js";
+import { fileName, type LockLimit, lockLimit, type Pattern } from "./patterns/pattern.js";
 
 /** What reads the migration: Prisma's folder, a class of TypeORM's, or the database's own command line. */
 export type MigrationTool = "prisma" | "typeorm" | "sql";
@@ -71,6 +71,8 @@ export interface Draft {
   readonly language: MigrationLanguage;
   /** False where it must not run inside a transaction. */
   readonly transactional: boolean;
+  /** For classes; scripts hold it already. */
+  readonly limit?: LockLimit | undefined;
 }
 
 export interface PatternFilesOptions {
@@ -82,17 +84,27 @@ export interface PatternFilesOptions {
 
 /** The migrations of a pattern, one per step. */
 export function patternFiles({ steps }: Pattern, options: PatternFilesOptions): GeneratedFile[] {
-  return steps.flatMap((step, index) =>
-    fileOf[options.tool]({
+  return steps.flatMap((step, index) => {
+    const limit = step.brief ? lockLimit(options.engine) : undefined;
+    const script = (statements: readonly string[]): string => scriptOf(limited(statements, limit), options);
+    return fileOf[options.tool]({
       ...step,
       moment: new Date(options.at.getTime() + index * 1_000),
       name: `add_${step.name}`,
       head: "made by opledger migration add",
-      upScript: scriptOf(step.up, options),
-      downScript: scriptOf(step.down, options),
+      upScript: script(step.up),
+      downScript: script(step.down),
       language: options.language ?? "ts",
-    }),
-  );
+      limit,
+    });
+  });
+}
+
+/** Where they fail, the session ends: clients and Prisma stop there. */
+function limited(statements: readonly string[], limit: LockLimit | undefined): readonly string[] {
+  return limit === undefined || statements.length === 0
+    ? statements
+    : [limit.set, ...statements, limit.restore];
 }
 
 /** The mysql client ends statements at the first semicolon unless it is told otherwise. */
@@ -171,7 +183,8 @@ function pascal(name: string): string {
 }
 
 /** TypeORM orders migrations by the 13 digits at the end of the class's name. */
-function typeormClass({ name, moment, head, up, down, language, transactional }: Draft): string {
+function typeormClass(draft: Draft): string {
+  const { name, moment, head, up, down, language, transactional } = draft;
   const className = `${pascal(name)}_${moment.getTime()}`;
   const typed = language === "ts";
   const queryRunner = typed ? "queryRunner: QueryRunner" : "queryRunner";
@@ -179,7 +192,7 @@ function typeormClass({ name, moment, head, up, down, language, transactional }:
   const outside = transactional ? "" : `  transaction = false;\n`;
   const returns = typed ? ": Promise<void>" : "";
   const method = (method: string, statements: readonly string[]): string =>
-    `  async ${method}(${queryRunner})${returns} {\n${statements.map(call).join("")}  }\n`;
+    `  async ${method}(${queryRunner})${returns} {\n${body(statements, draft)}  }\n`;
   const opening = {
     ts: `import type { MigrationInterface, QueryRunner } from "typeorm";\n\nexport class ${className} implements MigrationInterface {`,
     esm: `export class ${className} {`,
@@ -194,6 +207,16 @@ ${method("down", down)}}${language === "cjs" ? ";" : ""}
 `;
 }
 
-function call(statement: string): string {
-  return `    await queryRunner.query(\`${statement.replaceAll(/[\\`]|\$\{/g, "\\$&")}\`);\n`;
+/** A pooled connection outlives a migration that failed, so that what was set on it must be put back. */
+function body(statements: readonly string[], { limit }: Draft): string {
+  if (limit === undefined || limit.undoneByRollback || statements.length === 0)
+    return limited(statements, limit)
+      .map((each) => call(each))
+      .join("");
+  const inside = statements.map((each) => call(each, "      ")).join("");
+  return `${call(limit.set)}    try {\n${inside}    } finally {\n${call(limit.restore, "      ")}    }\n`;
+}
+
+function call(statement: string, indent: string = "    "): string {
+  return `${indent}await queryRunner.query(\`${statement.replaceAll(/[\\`]|\$\{/g, "\\$&")}\`);\n`;
 }

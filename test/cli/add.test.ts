@@ -1,7 +1,7 @@
-import pg from "pg";
+import { randomUUID } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Engine } from "../../src/migrations/index.js";
-import { availableEngines, openDatabase, type TestDatabase } from "./database.js";
+import { availableEngines, openDatabase, openSession, type TestDatabase } from "./database.js";
 import { dump } from "./dump.js";
 import { applyByClient, dataSource, newProject, type Project, typeorm } from "./project.js";
 import { answer, opledger, type Ran } from "./run.js";
@@ -9,7 +9,7 @@ import { answer, opledger, type Ran } from "./run.js";
 const cleanups: (() => unknown)[] = [];
 
 afterEach(async () => {
-  for (const clean of cleanups.splice(0)) await clean();
+  for (const clean of cleanups.splice(0).reverse()) await clean();
 });
 
 const PATIENCE = { timeout: 20_000 };
@@ -48,12 +48,24 @@ async function apply(
   return ran;
 }
 
+/** What folds a counter log. */
+const FOLD = {
+  postgres: "SELECT accounts_likes_log_fold()",
+  mysql: "CALL accounts_likes_log_fold()",
+  mariadb: "CALL accounts_likes_log_fold()",
+  sqlite: "INSERT INTO accounts_likes_log_fold DEFAULT VALUES",
+} as const;
+
+const entry = (id: number, amount: number): string =>
+  `INSERT INTO accounts_likes_log (operation_id, id, amount) VALUES ('${randomUUID()}', ${id}, ${amount})`;
+
 describe.each(availableEngines())("opledger migration add on %s", (engine) => {
   it.each([
     ["version", []],
     ["operation-id", []],
     ["unique", ["--columns", "tenant,email"]],
     ["version-guard", ["--column", "likes"]],
+    ["counter-log", ["--column", "likes", "--key-type", "integer"]],
   ])("%s goes up, down and up again, and leaves the table as it was", async (pattern, more) => {
     const { database, made } = await setup(engine);
     const before = await dump(database);
@@ -90,9 +102,8 @@ describe.each(availableEngines())("opledger migration add on %s", (engine) => {
         ? /UNIQUE constraint failed: accounts.email/
         : /rows of accounts share \(email\); merge them/,
     );
-    if (engine === "mysql" || engine === "mariadb")
-      await database.query("DROP PROCEDURE accounts_opledger_check");
-    expect(await dump(database)).toBe(before);
+    // MySQL and MariaDB keep the procedure that looked, which the next run puts away.
+    expect(await dump(database, "accounts_opledger_check")).toBe(before);
     await database.query("DELETE FROM accounts WHERE id = 2");
     expect(await apply(database, made, files, "up")).toMatchObject({ exitCode: 0 });
     await expect(database.query("INSERT INTO accounts (id, email) VALUES (5, 'a@b.c')")).rejects.toThrow(
@@ -119,6 +130,66 @@ describe.each(availableEngines())("opledger migration add on %s", (engine) => {
     expect([Number(row?.tenant), Number(row?.version)]).toEqual([5, 7]);
   });
 
+  it("counter-log folds what is finished, once, and its view is right at any time", async () => {
+    const { database, made } = await setup(engine);
+    const files = await add(made, engine, ["counter-log", "--column", "likes", "--key-type", "integer"]);
+    expect(await apply(database, made, files, "up")).toMatchObject({ exitCode: 0 });
+    await database.query("INSERT INTO accounts (id, likes) VALUES (1, 100), (2, 0)");
+    const log = (id: number, amount: number) => database.query(entry(id, amount));
+    const likes = async (from: string) =>
+      (await database.query(`SELECT likes FROM ${from} ORDER BY id`)).map((row) => Number(row.likes));
+    // Folds at the same time take turns; on PostgreSQL whatever runs on the server holds one back, and a later one goes on.
+    const folded = async () => {
+      await Promise.all([1, 2].map(() => database.query(FOLD[engine])));
+      return likes("accounts");
+    };
+    for (let n = 0; n < 10; n++) await log(1 + (n % 2), 1);
+    expect(await likes("accounts")).toEqual([100, 0]);
+    expect(await likes("accounts_likes_total")).toEqual([105, 5]);
+    await expect.poll(folded, PATIENCE).toEqual([105, 5]);
+    expect(await folded()).toEqual([105, 5]);
+    expect(await likes("accounts_likes_total")).toEqual([105, 5]);
+    await log(9, 1);
+    await log(1, 3);
+    const refusal = () => folded().then(String, (error: Error) => error.message);
+    await expect.poll(refusal, PATIENCE).toMatch(/have no row/);
+    expect(await likes("accounts")).toEqual([105, 5]);
+    expect(await likes("accounts_likes_total")).toEqual([108, 5]);
+    await database.query("DELETE FROM accounts_likes_log WHERE id = 9");
+    await expect.poll(folded, PATIENCE).toEqual([108, 5]);
+    expect(await likes("accounts_likes_total")).toEqual([108, 5]);
+  });
+
+  it.skipIf(engine === "sqlite")(
+    "counter-log leaves what runs for a later fold, and waits for nobody",
+    async () => {
+      const { database, made } = await setup(engine);
+      const files = await add(made, engine, ["counter-log", "--column", "likes", "--key-type", "integer"]);
+      await apply(database, made, files, "up");
+      await database.query("INSERT INTO accounts (id, likes) VALUES (1, 0)");
+      await database.query(entry(1, 1));
+      const writer = await openSession(database);
+      cleanups.push(() => writer.end());
+      await writer.query("BEGIN");
+      await writer.query(entry(1, 10));
+      await database.query(entry(1, 100));
+      // Ends although the writer does not; and others append although a fold has just been here.
+      await database.query(FOLD[engine]);
+      await database.query(entry(1, 1_000));
+      const total = async (from: string) =>
+        Number((await database.query(`SELECT likes FROM ${from}`))[0]?.likes);
+      expect([1, 101].includes(await total("accounts"))).toBe(true);
+      expect(await total("accounts_likes_total")).toBe(1_101);
+      await writer.query("COMMIT");
+      expect(await total("accounts_likes_total")).toBe(1_111);
+      const folded = async () => {
+        await database.query(FOLD[engine]);
+        return total("accounts");
+      };
+      await expect.poll(folded, PATIENCE).toBe(1_111);
+    },
+  );
+
   it("unique is run by TypeORM's own command line, and undone", async () => {
     const { database, made } = await setup(engine);
     const before = await dump(database);
@@ -132,68 +203,6 @@ describe.each(availableEngines())("opledger migration add on %s", (engine) => {
       });
     expect(await dump(database, "migrations")).toBe(before);
   }, 120_000);
-});
-
-describe.runIf(availableEngines().includes("postgres"))("opledger migration add on PostgreSQL", () => {
-  it("unique is built while others write to the table", async () => {
-    const { database, made } = await setup("postgres");
-    const files = await add(made, "postgres", ["unique", "--columns", "email"]);
-    const writer = new pg.Client({ connectionString: database.url });
-    await writer.connect();
-    try {
-      await writer.query("BEGIN; INSERT INTO accounts (id, email) VALUES (1, 'first@b.c')");
-      const applied = apply(database, made, files, "up");
-      const waiting =
-        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE UNIQUE INDEX%'";
-      await expect.poll(() => database.query(waiting), { timeout: 30_000 }).toHaveLength(1);
-      // A plain CREATE INDEX would keep this one waiting behind itself, and so for ever.
-      await database.query("INSERT INTO accounts (id, email) VALUES (2, 'second@b.c')");
-      await writer.query("COMMIT");
-      expect(await applied).toMatchObject({ exitCode: 0 });
-    } finally {
-      await writer.end();
-    }
-    expect(await dump(database)).toContain("accounts_email_key");
-  });
-
-  it("counter-log folds what is finished, once, and its view is right at any time", async () => {
-    const { database, made } = await setup("postgres");
-    const before = await dump(database);
-    const files = await add(made, "postgres", ["counter-log", "--column", "likes", "--key-type", "integer"]);
-    expect(await apply(database, made, files, "up")).toMatchObject({ exitCode: 0 });
-    await database.query("INSERT INTO accounts (id, likes) VALUES (1, 100), (2, 0)");
-    const log = (id: number, amount: number) =>
-      database.query(
-        "INSERT INTO accounts_likes_log (operation_id, id, amount) VALUES (gen_random_uuid(), $1, $2)",
-        [id, amount],
-      );
-    const likes = async (from: string) =>
-      (await database.query(`SELECT likes FROM ${from} ORDER BY id`)).map((row) => Number(row.likes));
-    for (let n = 0; n < 10; n++) await log(1 + (n % 2), 1);
-    expect(await likes("accounts")).toEqual([100, 0]);
-    expect(await likes("accounts_likes_total")).toEqual([105, 5]);
-    // A transaction that runs anywhere on the server holds a fold back: what is not folded yet is folded by a later one.
-    let folded = 0;
-    const fold = async () => {
-      const folds = await Promise.all(
-        [1, 2].map(() => database.query("SELECT accounts_likes_log_fold() AS n")),
-      );
-      folded += folds.reduce((sum, [row]) => sum + Number(row?.n), 0);
-      return folded;
-    };
-    await expect.poll(fold, PATIENCE).toBe(10);
-    expect(await likes("accounts")).toEqual([105, 5]);
-    expect(await likes("accounts_likes_total")).toEqual([105, 5]);
-    await log(9, 1);
-    const refusal = () => fold().then(String, (error: Error) => error.message);
-    await expect.poll(refusal, PATIENCE).toMatch(/have no row/);
-    await database.query("DELETE FROM accounts_likes_log WHERE id = 9");
-    await log(1, 3);
-    await expect.poll(fold, PATIENCE).toBe(11);
-    expect(await likes("accounts")).toEqual([108, 5]);
-    expect(await apply(database, made, files, "down")).toMatchObject({ exitCode: 0 });
-    expect(await dump(database)).toBe(before);
-  });
 });
 
 describe("opledger migration add", () => {
@@ -212,10 +221,6 @@ describe("opledger migration add", () => {
   });
 
   it.each([
-    [
-      ["counter-log", "--table", "t", "--column", "n", "--for", "sql", "--engine", "mariadb"],
-      /a counter log is for PostgreSQL/,
-    ],
     [
       [
         "counter-log",

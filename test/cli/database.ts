@@ -40,6 +40,29 @@ export function openDatabase(engine: Engine): Promise<TestDatabase> {
   return engine === "sqlite" ? openSqlite() : openMysql(engine);
 }
 
+/** One connection of its own to a database that is a server's, for what stays open. */
+export interface Session {
+  query(sql: string): Promise<Row[]>;
+  end(): Promise<void>;
+}
+
+export async function openSession({ engine, url }: TestDatabase): Promise<Session> {
+  if (engine === "postgres") {
+    const client = new pg.Client(url);
+    client.on("error", () => undefined);
+    await client.connect();
+    return { query: async (sql) => (await client.query(sql)).rows, end: () => client.end() };
+  }
+  const connection = await mysql.createConnection(url);
+  return {
+    query: async (sql) => {
+      const [rows] = await connection.query(sql);
+      return Array.isArray(rows) ? (rows as Row[]) : [];
+    },
+    end: () => connection.end(),
+  };
+}
+
 async function openPostgres(): Promise<TestDatabase> {
   const { url, drop } = await createDatabase("postgres15");
   const pool = new pg.Pool({ connectionString: url, max: 2 });

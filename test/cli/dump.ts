@@ -50,9 +50,10 @@ async function lines({ engine, query }: TestDatabase): Promise<string[]> {
     shown.push(textOf(await query(`SHOW CREATE PROCEDURE \`${name}\``), "Create Procedure"));
   for (const { name } of triggers)
     shown.push(textOf(await query(`SHOW CREATE TRIGGER \`${name}\``), "SQL Original Statement"));
-  return shown.map((text) => text.replaceAll(/DEFINER=\S+ /g, ""));
+  return shown.map((text) => text.replaceAll(/DEFINER=\S+ (?:SQL SECURITY DEFINER )?/g, ""));
 }
 
 function textOf(rows: readonly Record<string, unknown>[], column: string): string {
-  return `${rows[0]?.[column]};`;
+  // A view is shown as what it is.
+  return `${rows[0]?.[column] ?? rows[0]?.["Create View"]};`;
 }

@@ -4,6 +4,8 @@ import type { IsolationLevel } from "../../src/index.js";
 export interface Capabilities {
   /** Calls made at once reach the database at once: false for a single connection. */
   readonly concurrent: boolean;
+  /** Whether there can be another connection to the database than the client's own. */
+  readonly connections: "many" | "one";
   /** A ledger can join a transaction that the caller began. */
   readonly within: boolean;
   /** `insertMany` and `incrementMany`. */
@@ -37,6 +39,7 @@ export interface Capabilities {
 
 const POSTGRES: Capabilities = {
   concurrent: true,
+  connections: "many",
   within: true,
   batches: true,
   isolationLevels: ["read committed", "repeatable read", "serializable"],
@@ -110,6 +113,7 @@ export const CAPABILITIES = {
   "typeorm × MariaDB 10.11": MARIADB,
   "typeorm × MySQL 9.7": MYSQL,
   "typeorm × SQLite, better-sqlite3": TYPEORM_SQLITE,
+  "typeorm × SQLite, sql.js": { ...TYPEORM_SQLITE, connections: "one" },
 } as const satisfies Record<string, Capabilities>;
 
 export type TargetName = keyof typeof CAPABILITIES;

@@ -45,6 +45,15 @@ export function crowdedTest(cases: Cases): Cases["test"] {
   );
 }
 
+/** Registers cases in which something happens beside an open transaction. */
+export function besideTest(cases: Cases): Cases["test"] {
+  return testWhere(
+    cases,
+    cases.target.capabilities.connections === "many",
+    "an open transaction has the only connection",
+  );
+}
+
 export const INEXACT = "the engine adds decimals as floating point";
 
 /** The number that a query of one row and one column answers. */

@@ -3,6 +3,7 @@ import { OperationInProgressError } from "../../src/index.js";
 import {
   account,
   addEffect,
+  besideTest,
   crowdedTest,
   effects,
   elsewhere,
@@ -91,33 +92,38 @@ function inThisProcess({ test, target }: Cases): void {
 
 function inAnother(cases: Cases): void {
   const { test, target } = cases;
+  const beside = besideTest(cases);
   const crowded = crowdedTest(cases);
   for (const waitMs of [0, 250]) {
-    test(`a duplicate waits no longer than ${waitMs} ms for another process, whatever the write`, async (fixture) => {
-      const id = await account(fixture);
-      const [op, up] = [ref("held"), ref("held")];
-      const holder = await fixture.begin();
-      await holder.ledger().once(op, async (tx) => void (await tx.query(addEffect(op.key))));
-      await holder
-        .ledger()
-        .operation(up)
-        .increment({ table: "accounts", where: { id }, by: { balance: 1 } });
-      const ledger = fixture.createLedger({ waitMs });
-      for (const attempt of [
-        () => ledger.once(op, () => "mine"),
-        () => ledger.operation(up).increment({ table: "accounts", where: { id }, by: { balance: 1 } }),
-        () => ledger.operation(ref("row")).update({ table: "accounts", where: { id }, set: { status: "x" } }),
-      ]) {
-        const patient = await patience(fixture, target.capabilities);
-        const error = await refused(attempt(), "OPLEDGER_IN_PROGRESS");
-        expect(patient.waits()).toBe(true);
-        await patient.over();
-        expect(error).toMatchObject({ retryable: true });
-      }
-      await holder.commit();
-      expect((await ledger.once(op, () => "mine")).status).toBe("replayed");
-      expect(Number((await rowOf(fixture, "accounts", id))?.balance)).toBe(101);
-    });
+    beside(
+      `a duplicate waits no longer than ${waitMs} ms for another process, whatever the write`,
+      async (fixture) => {
+        const id = await account(fixture);
+        const [op, up] = [ref("held"), ref("held")];
+        const holder = await fixture.begin();
+        await holder.ledger().once(op, async (tx) => void (await tx.query(addEffect(op.key))));
+        await holder
+          .ledger()
+          .operation(up)
+          .increment({ table: "accounts", where: { id }, by: { balance: 1 } });
+        const ledger = fixture.createLedger({ waitMs });
+        for (const attempt of [
+          () => ledger.once(op, () => "mine"),
+          () => ledger.operation(up).increment({ table: "accounts", where: { id }, by: { balance: 1 } }),
+          () =>
+            ledger.operation(ref("row")).update({ table: "accounts", where: { id }, set: { status: "x" } }),
+        ]) {
+          const patient = await patience(fixture, target.capabilities);
+          const error = await refused(attempt(), "OPLEDGER_IN_PROGRESS");
+          expect(patient.waits()).toBe(true);
+          await patient.over();
+          expect(error).toMatchObject({ retryable: true });
+        }
+        await holder.commit();
+        expect((await ledger.once(op, () => "mine")).status).toBe("replayed");
+        expect(Number((await rowOf(fixture, "accounts", id))?.balance)).toBe(101);
+      },
+    );
   }
 
   test("a duplicate that waits for another process gets its result once that commits", async (fixture) => {
@@ -156,38 +162,43 @@ function inAnother(cases: Cases): void {
     },
   );
 
-  test("an expired key that another process is taking over is waited for no longer than waitMs", async (fixture) => {
-    const [op, up] = [ref("expired", { retentionMs: 1 }), ref("expired", { retentionMs: 1 })];
-    const write = { into: "entries", values: { note: up.key } };
-    await fixture.createLedger().once(op, () => "old");
-    await fixture.createLedger().operation(up).insert(write);
-    await pauseMs(10);
-    const holder = await fixture.begin();
-    await holder.ledger().once({ ...op, retentionMs: 60_000 }, () => "new");
-    await holder
-      .ledger()
-      .operation({ ...up, retentionMs: 60_000 })
-      .insert(write);
-    try {
-      await elsewhere(fixture, { waitMs: 200, responseMs: 3_000 }, async (ledger) => {
-        for (const attempt of [
-          () => ledger.once(op, () => "mine"),
-          () => ledger.operation(up).insert(write),
-        ]) {
-          const patient = await patience(fixture, target.capabilities);
-          await refused(attempt(), "OPLEDGER_IN_PROGRESS");
-          expect(patient.waits()).toBe(true);
-          await patient.over();
-        }
-      });
-    } finally {
-      await holder.commit();
-    }
-    expect((await fixture.createLedger().once(op, () => "mine")).value).toBe("new");
-  });
+  beside(
+    "an expired key that another process is taking over is waited for no longer than waitMs",
+    async (fixture) => {
+      const [op, up] = [ref("expired", { retentionMs: 1 }), ref("expired", { retentionMs: 1 })];
+      const write = { into: "entries", values: { note: up.key } };
+      await fixture.createLedger().once(op, () => "old");
+      await fixture.createLedger().operation(up).insert(write);
+      await pauseMs(10);
+      const holder = await fixture.begin();
+      await holder.ledger().once({ ...op, retentionMs: 60_000 }, () => "new");
+      await holder
+        .ledger()
+        .operation({ ...up, retentionMs: 60_000 })
+        .insert(write);
+      try {
+        await elsewhere(fixture, { waitMs: 200, responseMs: 3_000 }, async (ledger) => {
+          for (const attempt of [
+            () => ledger.once(op, () => "mine"),
+            () => ledger.operation(up).insert(write),
+          ]) {
+            const patient = await patience(fixture, target.capabilities);
+            await refused(attempt(), "OPLEDGER_IN_PROGRESS");
+            expect(patient.waits()).toBe(true);
+            await patient.over();
+          }
+        });
+      } finally {
+        await holder.commit();
+      }
+      expect((await fixture.createLedger().once(op, () => "mine")).value).toBe("new");
+    },
+  );
 }
 
-function nested({ test, target }: Cases): void {
+function nested(cases: Cases): void {
+  const { test, target } = cases;
+  const beside = besideTest(cases);
   test("the same operation inside itself is bounded, and typed", async (fixture) => {
     const op = ref("nested");
     const ledger = fixture.createLedger({ waitMs: 200, responseMs: 500 });
@@ -202,14 +213,17 @@ function nested({ test, target }: Cases): void {
     expect([await effects(fixture, op.key), await ledgerRows(fixture, op)]).toStrictEqual([0, 0]);
   });
 
-  test("the same bound operation inside a once of its key, on another connection, is bounded and typed", async (fixture) => {
-    const op = ref("nested");
-    await elsewhere(fixture, { waitMs: 200 }, async (other) => {
-      const outer = fixture.createLedger().once(op, async () => {
-        await other.operation(op).insert({ into: "entries", values: { note: op.key } });
+  beside(
+    "the same bound operation inside a once of its key, on another connection, is bounded and typed",
+    async (fixture) => {
+      const op = ref("nested");
+      await elsewhere(fixture, { waitMs: 200 }, async (other) => {
+        const outer = fixture.createLedger().once(op, async () => {
+          await other.operation(op).insert({ into: "entries", values: { note: op.key } });
+        });
+        await refused(outer, "OPLEDGER_IN_PROGRESS");
       });
-      await refused(outer, "OPLEDGER_IN_PROGRESS");
-    });
-    expect(await ledgerRows(fixture, op)).toBe(0);
-  });
+      expect(await ledgerRows(fixture, op)).toBe(0);
+    },
+  );
 }

@@ -3,6 +3,7 @@ import { statuses, tagged, topUp } from "./batch.js";
 import {
   account,
   addEffect,
+  besideTest,
   crowdedTest,
   effects,
   elsewhere,
@@ -32,8 +33,9 @@ export const within: Concern = {
 
 function joining(cases: Cases): void {
   const { test } = cases;
+  const beside = besideTest(cases);
   const crowded = crowdedTest(cases);
-  test("what is joined commits with the caller's transaction, and only then", async (fixture) => {
+  beside("what is joined commits with the caller's transaction, and only then", async (fixture) => {
     const [one, two] = [ref("joined"), ref("joined")];
     const tx = await fixture.begin();
     const ledger = tx.ledger();
@@ -58,7 +60,7 @@ function joining(cases: Cases): void {
     expect((await fixture.createLedger().once(op, () => 1)).status).toBe("executed");
   });
 
-  test("batches join as well", async (fixture) => {
+  beside("batches join as well", async (fixture) => {
     const id = await account(fixture, 0);
     const tag = unique("tag");
     const tx = await fixture.begin();
@@ -100,6 +102,7 @@ function joining(cases: Cases): void {
 
 function failing(cases: Cases): void {
   const { test, target } = cases;
+  const beside = besideTest(cases);
   const noticing = testWhere(
     cases,
     target.capabilities.noticesOver,
@@ -162,22 +165,25 @@ function failing(cases: Cases): void {
     await tx.rollback();
   });
 
-  test("what another transaction committed since this one's snapshot is never executed again", async (fixture) => {
-    const op = ref("snapshot");
-    const tx = await fixture.begin("repeatable read");
-    await tx.query("SELECT count(*) FROM effects");
-    await elsewhere(fixture, {}, (ledger) =>
-      ledger.once(op, async (work) => void (await work.query(addEffect(op.key)))),
-    );
-    const late = tx.ledger().once(op, async (work) => void (await work.query(addEffect(op.key))));
-    if (target.capabilities.beyondSnapshot === "refused") {
-      expect((await refused(late, "OPLEDGER_ROLLED_BACK")).retryable).toBe(true);
-    } else {
-      expect((await late).status).toBe("replayed");
-    }
-    await tx.rollback();
-    expect(await effects(fixture, op.key)).toBe(1);
-  });
+  beside(
+    "what another transaction committed since this one's snapshot is never executed again",
+    async (fixture) => {
+      const op = ref("snapshot");
+      const tx = await fixture.begin("repeatable read");
+      await tx.query("SELECT count(*) FROM effects");
+      await elsewhere(fixture, {}, (ledger) =>
+        ledger.once(op, async (work) => void (await work.query(addEffect(op.key)))),
+      );
+      const late = tx.ledger().once(op, async (work) => void (await work.query(addEffect(op.key))));
+      if (target.capabilities.beyondSnapshot === "refused") {
+        expect((await refused(late, "OPLEDGER_ROLLED_BACK")).retryable).toBe(true);
+      } else {
+        expect((await late).status).toBe("replayed");
+      }
+      await tx.rollback();
+      expect(await effects(fixture, op.key)).toBe(1);
+    },
+  );
 }
 
 function nesting({ test }: Cases): void {

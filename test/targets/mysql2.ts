@@ -44,6 +44,7 @@ export function mysqlTarget(options: MysqlTarget): Target {
   const { name, server, suite, cases, source, ledger, extras } = options;
   const capabilities: Capabilities = {
     concurrent: source !== "connection",
+    connections: "many",
     within: true,
     batches: true,
     isolationLevels: ["read committed", "repeatable read", "serializable"],

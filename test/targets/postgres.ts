@@ -41,6 +41,7 @@ export function postgresTarget(options: PostgresTarget): Target {
   const { name, server, suite, cases, source = "pool" } = options;
   const capabilities: Capabilities = {
     concurrent: source !== "client",
+    connections: "many",
     within: true,
     batches: true,
     isolationLevels: ["read committed", "repeatable read", "serializable"],

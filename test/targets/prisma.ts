@@ -42,7 +42,10 @@ export interface PrismaCase {
   readonly outdate: (table: string) => readonly string[];
   /** Another SQLite than libsql's. */
   readonly library?: typeof Sqlite;
-  readonly capabilities: Omit<Capabilities, "concurrent" | "within" | "batches" | "ledgerName">;
+  readonly capabilities: Omit<
+    Capabilities,
+    "concurrent" | "connections" | "within" | "batches" | "ledgerName"
+  >;
 }
 
 export type PrismaTestClient = PrismaClientLike & { $disconnect(): Promise<void> };
@@ -63,6 +66,7 @@ export function prismaTarget(
       ...CAPABILITIES[name],
       ...capabilities,
       concurrent: engine !== "sqlite",
+      connections: "many",
       within: true,
       batches: true,
       ledgerName: "default",

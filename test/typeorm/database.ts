@@ -1,16 +1,23 @@
 import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import mysql from "mysql2/promise";
 import { DataSource, type DataSourceOptions } from "typeorm";
 import { ledgerMigrations } from "../../src/migrations/index.js";
+import { hasDriver } from "../drivers.js";
 import { createDatabase, serverUrl } from "../servers/use.js";
 import { ENTITIES } from "./entities.js";
 
-export const ENGINES = ["postgres", "mariadb", "mysql", "sqljs"] as const;
+export const ENGINES = ["postgres", "mariadb", "mysql", "sqljs", "better-sqlite3"] as const;
 export type EngineName = (typeof ENGINES)[number];
 
 /** Why an engine cannot be tested in this run; undefined where it can. */
 export function unavailable(engine: EngineName): string | undefined {
   if (engine === "sqljs") return undefined;
+  if (engine === "better-sqlite3") {
+    return hasDriver(engine) ? undefined : "the driver is not installed; npm run drivers:install adds it";
+  }
   const server = engine === "postgres" ? "postgres15" : engine;
   return serverUrl(server) === undefined ? `this test run has no server ${server}` : undefined;
 }
@@ -27,13 +34,13 @@ export async function openDatabase(engine: EngineName, more: object = {}): Promi
   const { url, drop } = await emptyDatabase(engine);
   const opened: DataSource[] = [];
   const connect = async (extra: object): Promise<DataSource> => {
-    const options = { type: engine, url, entities: ENTITIES, ...more, ...extra } as DataSourceOptions;
-    const made = await new DataSource(options).initialize();
+    const options = { ...optionsOf(engine, url), entities: ENTITIES, ...more, ...extra };
+    const made = await new DataSource(options as DataSourceOptions).initialize();
     opened.push(made);
     return made;
   };
   const dataSource = await connect({ synchronize: true });
-  for (const { upStatements } of ledgerMigrations(engine === "sqljs" ? "sqlite" : engine)) {
+  for (const { upStatements } of ledgerMigrations(isSqlite(engine) ? "sqlite" : engine)) {
     for (const sql of upStatements) await dataSource.query(sql);
   }
   return {
@@ -46,9 +53,28 @@ export async function openDatabase(engine: EngineName, more: object = {}): Promi
   };
 }
 
+/** One connection for everybody, whole numbers as floating point, and no locks of rows. */
+export function isSqlite(engine: EngineName): engine is "sqljs" | "better-sqlite3" {
+  return engine === "sqljs" || engine === "better-sqlite3";
+}
+
+/** What a data source is told to reach the database of {@link emptyDatabase}. */
+export function optionsOf(engine: EngineName, url: string | undefined): DataSourceOptions {
+  if (engine !== "better-sqlite3") return { type: engine, url } as DataSourceOptions;
+  // A wait of the driver's own would block the process, and so whoever holds the lock in it.
+  return { type: engine, database: url ?? "", enableWAL: true, timeout: 0 };
+}
+
 export async function emptyDatabase(engine: EngineName): Promise<{ url?: string; drop(): Promise<void> }> {
   // In memory: it goes with its data source.
   if (engine === "sqljs") return { drop: async () => {} };
+  if (engine === "better-sqlite3") {
+    const folder = mkdtempSync(join(tmpdir(), "opledger-typeorm-"));
+    return {
+      url: join(folder, "test.db"),
+      drop: async () => rmSync(folder, { recursive: true, force: true }),
+    };
+  }
   if (engine === "postgres") return createDatabase("postgres15");
   const server = serverUrl(engine) ?? "";
   const database = `test_${randomBytes(8).toString("hex")}`;

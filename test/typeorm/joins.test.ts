@@ -143,7 +143,7 @@ describe.each(ENGINES)("joining on %s", (engine) => {
       const before = await balance();
       const runner = database.dataSource.createQueryRunner();
       const accounts = idempotent(runner.manager.getRepository(Account));
-      await runner.query("START TRANSACTION");
+      await runner.query("BEGIN");
       await accounts.operation(op("by hand")).increment(id, "balance", 1);
       await runner.query("ROLLBACK");
       expect(await balance()).toBe(before);
@@ -206,12 +206,17 @@ describe.each(ENGINES)("joining on %s", (engine) => {
   });
 });
 
-describe.skipIf(unavailable("postgres") !== undefined)("with typeorm-transactional", () => {
+describe.each(ENGINES)("with typeorm-transactional on %s", (engine) => {
+  if (unavailable(engine) !== undefined) {
+    it.skip(`joins its transactions (skipped: ${unavailable(engine)})`, () => {});
+    return;
+  }
   let database: TestDatabase;
+  const context = { connectionName: engine };
   beforeAll(async () => {
     initializeTransactionalContext({ storageDriver: StorageDriver.ASYNC_LOCAL_STORAGE });
-    database = await openDatabase("postgres");
-    addTransactionalDataSource(database.dataSource);
+    database = await openDatabase(engine);
+    addTransactionalDataSource({ name: engine, dataSource: database.dataSource });
   });
   afterAll(async () => {
     await database?.close();
@@ -226,16 +231,18 @@ describe.skipIf(unavailable("postgres") !== undefined)("with typeorm-transaction
     const failed = runInTransaction(async () => {
       expect(await add()).toMatchObject({ status: "executed" });
       throw undone;
-    });
+    }, context);
     await expect(failed).rejects.toBe(undone);
     expect(await repository.findOneByOrFail({ id })).toMatchObject({ balance: 0 });
-    expect(await runInTransaction(add)).toMatchObject({ status: "executed" });
+    expect(await runInTransaction(add, context)).toMatchObject({ status: "executed" });
     expect(await add()).toMatchObject({ status: "replayed" });
-    const once = await runInTransaction(() =>
-      accounts.once(op("work"), async () => {
-        // The context's own repository is on the same connection.
-        await repository.increment({ id }, "balance", 5);
-      }),
+    const once = await runInTransaction(
+      () =>
+        accounts.once(op("work"), async () => {
+          // The context's own repository is on the same connection.
+          await repository.increment({ id }, "balance", 5);
+        }),
+      context,
     );
     expect(once.status).toBe("executed");
     expect(await repository.findOneByOrFail({ id })).toMatchObject({ balance: 6 });

@@ -9,7 +9,7 @@ import {
   InjectLedger,
   OpledgerModule,
 } from "../../src/adapters/typeorm/nest/index.js";
-import { emptyDatabase, unavailable } from "./database.js";
+import { emptyDatabase, optionsOf, unavailable } from "./database.js";
 import { Account, ENTITIES, Payment } from "./entities.js";
 
 @Injectable()
@@ -40,8 +40,7 @@ describe.each(["postgres", "sqljs"] as const)("the Nest module on %s", (engine) 
     let database: { url?: string; drop(): Promise<void> };
     const typeorm = () =>
       TypeOrmModule.forRoot({
-        type: engine,
-        url: database.url,
+        ...optionsOf(engine, database.url),
         entities: ENTITIES,
         synchronize: true,
         migrations,

@@ -10,7 +10,7 @@ import {
   ledgerMigration,
   operationLedger,
 } from "../../src/adapters/typeorm/index.js";
-import { ENGINES, emptyDatabase, unavailable } from "./database.js";
+import { ENGINES, emptyDatabase, optionsOf, unavailable } from "./database.js";
 import { Account, ENTITIES } from "./entities.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -26,8 +26,7 @@ describe.each(ENGINES)("the ledger's schema through TypeORM on %s", (engine) => 
     beforeAll(async () => {
       database = await emptyDatabase(engine);
       dataSource = await new DataSource({
-        type: engine,
-        url: database.url,
+        ...optionsOf(engine, database.url),
         entities: [...ENTITIES, Operations],
         migrations: [Migration],
         synchronize: true,
@@ -86,16 +85,22 @@ describe.each(ENGINES)("the ledger's schema through TypeORM on %s", (engine) => 
   });
 });
 
-describe.skipIf(unavailable("postgres") !== undefined)("TypeORM's own command line", () => {
-  let folder: string;
-  let database: { url?: string; drop(): Promise<void> };
-  beforeAll(async () => {
-    mkdirSync(join(ROOT, ".cache"), { recursive: true });
-    folder = mkdtempSync(join(ROOT, ".cache", "typeorm-cli-"));
-    database = await emptyDatabase("postgres");
-    writeFileSync(
-      join(folder, "data-source.mjs"),
-      `import { DataSource, EntitySchema } from "typeorm";
+describe.each(ENGINES)("TypeORM's own command line on %s", (engine) => {
+  describe.skipIf(unavailable(engine) !== undefined)("takes the ledger's migration", () => {
+    let folder: string;
+    let database: { url?: string; drop(): Promise<void> };
+    beforeAll(async () => {
+      mkdirSync(join(ROOT, ".cache"), { recursive: true });
+      folder = mkdtempSync(join(ROOT, ".cache", "typeorm-cli-"));
+      database = await emptyDatabase(engine);
+      // A file, since each command is a process of its own.
+      const options =
+        engine === "sqljs"
+          ? { type: engine, location: join(folder, "test.db"), autoSave: true }
+          : optionsOf(engine, database.url);
+      writeFileSync(
+        join(folder, "data-source.mjs"),
+        `import { DataSource, EntitySchema, Table } from "typeorm";
 import { ledgerMigration, operationLedger } from "opledger/typeorm";
 const Ledger = ledgerMigration({ timestamp: 1795319756731 });
 const Item = new EntitySchema({
@@ -104,39 +109,46 @@ const Item = new EntitySchema({
 });
 class Items1795319756732 {
   name = "Items1795319756732";
-  async up(runner) { await runner.query('CREATE TABLE "items" ("id" integer NOT NULL, "version" integer NOT NULL, CONSTRAINT "PK_ba5885359424c15ca6b9e79bcf6" PRIMARY KEY ("id"))'); }
-  async down(runner) { await runner.query('DROP TABLE "items"'); }
+  async up(runner) {
+    await runner.createTable(new Table({
+      name: "items",
+      columns: [{ name: "id", type: "integer", isPrimary: true }, { name: "version", type: "integer" }],
+    }));
+  }
+  async down(runner) { await runner.dropTable("items"); }
 }
 export default new DataSource({
-  type: "postgres", url: ${JSON.stringify(database.url)},
+  ...${JSON.stringify(options)},
   entities: [Item, operationLedger()], migrations: [Ledger, Items1795319756732],
 });
 `,
-    );
-  });
-  afterAll(async () => {
-    rmSync(folder, { recursive: true, force: true });
-    await database?.drop();
-  });
-
-  const cli = (...given: string[]) => {
-    const found = spawnSync(process.execPath, [CLI, ...given, "-d", join(folder, "data-source.mjs")], {
-      cwd: ROOT,
-      encoding: "utf8",
+      );
     });
-    return { status: found.status, output: found.stdout + found.stderr };
-  };
+    afterAll(async () => {
+      rmSync(folder, { recursive: true, force: true });
+      await database?.drop();
+    });
 
-  it("runs the ledger's migration, finds nothing to generate, and reverts it", () => {
-    const ran = cli("migration:run");
-    expect(ran.output).toContain("OpledgerLedgerV11795319756731");
-    expect(ran.status).toBe(0);
-    const checked = cli("migration:generate", join(folder, "Again"), "--check");
-    expect(checked.output).toContain("No changes in database schema were found");
-    expect(checked.status).toBe(0);
-    expect(cli("migration:revert").status).toBe(0);
-    const reverted = cli("migration:revert");
-    expect(reverted.output).toContain("OpledgerLedgerV11795319756731");
-    expect(reverted.status).toBe(0);
+    const cli = (...given: string[]) => {
+      const found = spawnSync(process.execPath, [CLI, ...given, "-d", join(folder, "data-source.mjs")], {
+        cwd: ROOT,
+        encoding: "utf8",
+      });
+      return { status: found.status, output: found.stdout + found.stderr };
+    };
+
+    it("runs it, finds nothing to generate, reverts it, and runs it again", () => {
+      const ran = cli("migration:run");
+      expect(ran.output).toContain("OpledgerLedgerV11795319756731");
+      expect(ran.status).toBe(0);
+      const checked = cli("migration:generate", join(folder, "Again"), "--check");
+      expect(checked.output).toContain("No changes in database schema were found");
+      expect(checked.status).toBe(0);
+      expect(cli("migration:revert").status).toBe(0);
+      const reverted = cli("migration:revert");
+      expect(reverted.output).toContain("OpledgerLedgerV11795319756731");
+      expect(reverted.status).toBe(0);
+      expect(cli("migration:run", "--transaction", "each").status).toBe(0);
+    });
   });
 });

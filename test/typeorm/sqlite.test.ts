@@ -1,14 +1,29 @@
 import type { EntityManager } from "typeorm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { idempotency, withIdempotency } from "../../src/adapters/typeorm/index.js";
-import { openDatabase, type TestDatabase } from "./database.js";
+import { openDatabase, type TestDatabase, unavailable } from "./database.js";
 import { Account } from "./entities.js";
 
 const undone = new Error("undone");
 let keys = 0;
 const op = (operation: string) => ({ operation, key: `sqlite-${++keys}` });
 
-describe("the one connection of a SQLite data source", () => {
+const DRIVERS = ["sqljs", "better-sqlite3"] as const;
+
+describe.each(DRIVERS)("the one connection of a data source of %s", (engine) => {
+  if (unavailable(engine) !== undefined) {
+    it.skip(`is tested (skipped: ${unavailable(engine)})`, () => {});
+    return;
+  }
+  const logged: string[] = [];
+  const note = (...given: unknown[]) => void logged.push(JSON.stringify(given.slice(0, 3)));
+  const logger = {
+    logQuery: (sql: string, values?: unknown[]) => note(sql, values),
+    logQueryError: (error: string | Error, sql: string, values?: unknown[]) =>
+      note(String(error), sql, values),
+    ...{ logQuerySlow: note, logSchemaBuild: note, logMigration: note, log: note },
+  };
+  const logging = { logging: "all", logger };
   let database: TestDatabase;
   let id: number;
   const repository = () => database.dataSource.getRepository(Account);
@@ -17,7 +32,7 @@ describe("the one connection of a SQLite data source", () => {
   const balance = async () => (await repository().findOneByOrFail({ id })).balance;
 
   beforeAll(async () => {
-    database = await openDatabase("sqljs");
+    database = await openDatabase(engine, logging);
     id = (await repository().save({ email: "sqlite@example.org", balance: 0 })).id;
   });
   afterAll(async () => {
@@ -92,6 +107,35 @@ describe("the one connection of a SQLite data source", () => {
     });
     await expect(ending).rejects.toMatchObject({ code: "OPLEDGER_ROLLED_BACK" });
     expect(await balance()).toBe(before);
+  });
+
+  it("is free again where a transaction cannot begin", async () => {
+    const runner = database.dataSource.createQueryRunner();
+    await expect(runner.startTransaction("REPEATABLE READ")).rejects.toThrow(/isolation/);
+    expect(await ledger().once(op("after"), () => 1)).toMatchObject({ status: "executed" });
+  });
+
+  it("shows neither the query log nor subscribers a key or a value of the ledger's", async () => {
+    const secret = { operation: "secret", key: "SECRET-KEY" };
+    const heard: string[] = [];
+    database.dataSource.subscribers.push({
+      beforeQuery: ({ parameters }) => void heard.push(JSON.stringify(parameters ?? [])),
+    });
+    await ledger().once(secret, (manager) => manager.countBy(Account, { id }));
+    await accounts().operation({ operation: "secret bound", key: "SECRET-KEY" }).increment(id, "balance", 1);
+    database.dataSource.subscribers.pop();
+    expect(logged.join("\n")).toContain("COUNT");
+    expect([...logged, ...heard].join("\n")).not.toContain("SECRET-KEY");
+  });
+
+  it("gives whole numbers beyond 2^53 exactly, and stores the same", async () => {
+    const operation = op("exact");
+    await database.dataSource.query(`UPDATE accounts SET balance = 9007199254740992 WHERE id = ${id}`);
+    const add = () => accounts().operation(operation).increment(id, "balance", 1);
+    for (const status of ["executed", "replayed"]) {
+      expect(await add()).toMatchObject({ status, value: { balance: 9_007_199_254_740_993n } });
+    }
+    await repository().update(id, { balance: 0 });
   });
 
   it("refuses a sum that 64 bits cannot hold, which SQLite would round", async () => {

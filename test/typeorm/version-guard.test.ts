@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { VersionGuard, withIdempotency } from "../../src/adapters/typeorm/index.js";
-import { ENGINES, openDatabase, type TestDatabase, unavailable } from "./database.js";
+import { ENGINES, isSqlite, openDatabase, type TestDatabase, unavailable } from "./database.js";
 import { Account } from "./entities.js";
 
 describe.each(ENGINES)("a stale save on %s", (engine) => {
@@ -43,7 +43,7 @@ describe.each(ENGINES)("a stale save on %s", (engine) => {
       expect(now).toMatchObject({ status: "third", version: 4 });
     });
 
-    it.skipIf(engine === "sqljs")("of two at once refuses one", async () => {
+    it.skipIf(isSqlite(engine))("of two at once refuses one", async () => {
       const { id } = await fresh();
       const readers = await Promise.all([1, 2, 3].map(() => repository().findOneByOrFail({ id })));
       const settled = await Promise.allSettled(

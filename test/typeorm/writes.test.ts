@@ -2,7 +2,7 @@ import { IsNull } from "typeorm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { idempotency, withIdempotency } from "../../src/adapters/typeorm/index.js";
 import { VersionConflictError } from "../../src/index.js";
-import { ENGINES, openDatabase, type TestDatabase, unavailable } from "./database.js";
+import { ENGINES, isSqlite, openDatabase, type TestDatabase, unavailable } from "./database.js";
 import { Account, Document, Invoice, Money, Owner, Payment, Receipt } from "./entities.js";
 
 let keys = 0;
@@ -88,7 +88,7 @@ describe.each(ENGINES)("bound writes on %s", (engine) => {
       const payments = withIdempotency(database.dataSource.getRepository(Payment));
       const operation = op("pay");
       // SQLite's drivers give numbers, which hold no more.
-      const amount = engine === "sqljs" ? "900719925474099" : "9007199254740993";
+      const amount = isSqlite(engine) ? "900719925474099" : "9007199254740993";
       const { value } = await twice(
         () => payments.operation(operation).insert({ amount, due: "2026-02-03" }),
         ({ id }) => payments.findOneByOrFail({ id }),

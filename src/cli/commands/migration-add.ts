@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { patternFiles } from "../../migrations/generate.js";
-import { counterLogPattern } from "../../migrations/patterns/counter-log.js";
+import { counterLogPattern } from "../../migrations/patterns/counter-log/index.js";
 import type { Pattern, PatternTable } from "../../migrations/patterns/pattern.js";
 import { operationIdPattern, uniquePattern } from "../../migrations/patterns/unique.js";
 import { versionPattern } from "../../migrations/patterns/version.js";
@@ -132,11 +132,15 @@ interface CounterLogFlags {
 
 const counterLog = patternCommand<CounterLogFlags>({
   name: "counter-log",
-  summary: "turn a hot counter into a log that is folded now and then (PostgreSQL)",
+  summary: "turn a hot counter into a log that is folded now and then",
   details: `
-Increments are appended to <table>_<column>_log, each under its operation's id, so that they do not queue up at one row.
-SELECT <table>_<column>_log_fold() adds what is finished to the counter; run it every few seconds. The view
-<table>_<column>_total always shows the counter with what is not folded yet. Entries may be deleted once folded.`,
+Increments are appended to <table>_<column>_log, each under its operation's id, so that they do not queue up at one row. A
+fold adds what is finished to the counter, and leaves what runs; run it every few seconds, outside of a transaction:
+  PostgreSQL      SELECT <table>_<column>_log_fold();
+  MySQL, MariaDB  CALL <table>_<column>_log_fold();
+  SQLite          INSERT INTO <table>_<column>_log_fold DEFAULT VALUES;
+The view <table>_<column>_total always shows the counter with what is not folded yet. Entries may be deleted once folded.
+SQLite lets one write at a time, so that the log gains nothing there but the same schema.`,
   examples: [
     [
       "opledger migration add counter-log --table posts --column likes --for sql --engine postgres",

@@ -18,6 +18,8 @@ export interface PatternStep {
   readonly down: readonly string[];
   /** False where the engine cannot run it inside a transaction. */
   readonly transactional: boolean;
+  /** Whether it must have the table for a moment, and so is given {@link lockLimit}. */
+  readonly brief: boolean;
 }
 
 /** The table that a pattern changes. */
@@ -39,21 +41,40 @@ export function besideRef(target: PatternTable, name: string): string {
 /** Seconds that a change may wait for those who use the table, who would queue up behind it. */
 const LOCK_SECONDS = 5;
 
-/** Statements that must have the table for a moment, and give up where they do not get it soon. */
-export function briefly(engine: Engine, statements: readonly string[]): string[] {
+/** Statements around others that must have a table for a moment, and give up where they do not get it soon. */
+export interface LockLimit {
+  readonly set: string;
+  readonly restore: string;
+  /** Whether the end of the transaction restores it too, where the statements fail. */
+  readonly undoneByRollback: boolean;
+}
+
+/** Undefined where the engine's own limit is short, and its connection's. */
+export function lockLimit(engine: Engine): LockLimit | undefined {
   switch (engine) {
     case "postgres":
-      return [`SET lock_timeout = '${LOCK_SECONDS}s'`, ...statements, "RESET lock_timeout"];
+      return {
+        set: `SET lock_timeout = '${LOCK_SECONDS}s'`,
+        restore: "RESET lock_timeout",
+        undoneByRollback: true,
+      };
     case "mysql":
     case "mariadb":
-      return [
-        `SET SESSION lock_wait_timeout = ${LOCK_SECONDS}`,
-        ...statements,
-        "SET SESSION lock_wait_timeout = DEFAULT",
-      ];
+      return {
+        set: `SET @opledger_lock_wait_timeout = @@SESSION.lock_wait_timeout, SESSION lock_wait_timeout = ${LOCK_SECONDS}`,
+        restore: "SET SESSION lock_wait_timeout = @opledger_lock_wait_timeout",
+        undoneByRollback: false,
+      };
     case "sqlite":
-      return [...statements];
+      return undefined;
   }
+}
+
+/** A column's name in Prisma, with what the database calls it where that differs. */
+export function prismaField(column: string, type: string, attributes: readonly string[] = []): string {
+  const name = camel(column);
+  const mapped = name === column ? [] : [`@map("${column}")`];
+  return `  ${[name, type, ...attributes, ...mapped].join(" ")}`;
 }
 
 /** `order_items` as `OrderItems`. */

@@ -2,13 +2,13 @@ import type { Engine } from "../index.js";
 import { literal, quoted } from "../quote.js";
 import {
   besideRef,
-  briefly,
   camel,
   fileName,
   modelName,
   type Pattern,
   type PatternStep,
   type PatternTable,
+  prismaField,
   tableRef,
 } from "./pattern.js";
 
@@ -19,13 +19,9 @@ import {
 export function uniquePattern(target: PatternTable, columns: readonly string[]): Pattern {
   const { table } = target;
   const fields = columns.map(camel);
-  const listed = fields.length === 1 ? "@unique" : `@@unique([${fields.join(", ")}])`;
   return {
     steps: uniqueSteps(target, columns),
-    prisma:
-      fields.length === 1
-        ? `model ${modelName(table)} {\n  ${fields[0]} … ${listed}\n}`
-        : `model ${modelName(table)} {\n  ${listed}\n}`,
+    prisma: `model ${modelName(table)} {\n  @@unique([${fields.join(", ")}])\n}`,
     typeorm: `@Unique(${JSON.stringify(indexName(target, columns))}, ${JSON.stringify(fields)})\nclass ${modelName(table)} {}`,
   };
 }
@@ -37,15 +33,15 @@ export function operationIdPattern(target: PatternTable, column: string): Patter
   const drop = `ALTER TABLE ${tableRef(target)} DROP COLUMN ${quoted(engine, [column])}`;
   const added: PatternStep = {
     name: fileName(table, column),
-    up: briefly(engine, [add]),
-    down: briefly(engine, [drop]),
+    up: [add],
+    down: [drop],
     transactional: true,
+    brief: true,
   };
-  const field = camel(column);
   return {
     steps: [added, ...uniqueSteps(target, [column])],
-    prisma: `model ${modelName(table)} {\n  ${field} String? @unique @map("${column}") // ${PRISMA_TYPE[engine]}\n}`,
-    typeorm: `@Column({ name: "${column}", type: "${engine === "postgres" || engine === "sqlite" ? "text" : "varchar"}", nullable: true, unique: true })\n${field}!: string | null;`,
+    prisma: `model ${modelName(table)} {\n${prismaField(column, "String?", ["@unique", ...PRISMA_TYPE[engine]])}\n}`,
+    typeorm: `@Column({ name: "${column}", ${TYPEORM_TYPE[engine]}, nullable: true, unique: true })\n${camel(column)}!: string | null;`,
   };
 }
 
@@ -57,11 +53,21 @@ const OPERATION_ID_TYPE: Readonly<Record<Engine, string>> = {
   sqlite: "text",
 };
 
-const PRISMA_TYPE: Readonly<Record<Engine, string>> = {
-  postgres: "@db.Text",
-  mysql: "@db.VarChar(255)",
-  mariadb: "@db.VarChar(255)",
-  sqlite: "TEXT",
+/** Prisma has no word for the collation, and leaves alone the one that stands. */
+const PRISMA_TYPE: Readonly<Record<Engine, readonly string[]>> = {
+  postgres: [],
+  mysql: ["@db.VarChar(255)"],
+  mariadb: ["@db.VarChar(255)"],
+  sqlite: [],
+};
+
+const TYPEORM_VARCHAR = 'type: "varchar", length: 255, charset: "utf8mb4", collation: "utf8mb4_bin"';
+
+const TYPEORM_TYPE: Readonly<Record<Engine, string>> = {
+  postgres: 'type: "text"',
+  mysql: TYPEORM_VARCHAR,
+  mariadb: TYPEORM_VARCHAR,
+  sqlite: 'type: "text"',
 };
 
 function indexName({ table }: PatternTable, columns: readonly string[]): string {
@@ -73,8 +79,9 @@ function uniqueSteps(target: PatternTable, columns: readonly string[]): PatternS
   const name = indexName(target, columns);
   const index = quoted(engine, [name]);
   const list = columns.map((column) => quoted(engine, [column])).join(", ");
-  const build: Pick<PatternStep, "up" | "down"> = {
+  const build: Pick<PatternStep, "up" | "down" | "brief"> = {
     postgres: {
+      brief: false,
       // Fails where it meets a duplicate made meanwhile, and leaves an index marked as invalid: drop that, and run it again.
       up: [`CREATE UNIQUE INDEX CONCURRENTLY ${index} ON ${tableRef(target)} (${list})`],
       down: [`DROP INDEX CONCURRENTLY ${besideRef(target, name)}`],
@@ -82,6 +89,7 @@ function uniqueSteps(target: PatternTable, columns: readonly string[]): PatternS
     mysql: inPlace(target, index, list),
     mariadb: inPlace(target, index, list),
     sqlite: {
+      brief: false,
       up: [`CREATE UNIQUE INDEX ${besideRef(target, name)} ON ${quoted(engine, [table])} (${list})`],
       down: [`DROP INDEX ${besideRef(target, name)}`],
     },
@@ -89,15 +97,20 @@ function uniqueSteps(target: PatternTable, columns: readonly string[]): PatternS
   const built: PatternStep = { name: fileName(name), ...build, transactional: engine !== "postgres" };
   const check = duplicateCheck(target, columns);
   if (check.length === 0) return [built];
-  return [{ name: fileName(name, "check"), up: check, down: [], transactional: true }, built];
+  const first = { name: fileName(name, "check"), up: check, down: [], transactional: true, brief: false };
+  return [first, built];
 }
 
-function inPlace(target: PatternTable, index: string, list: string): Pick<PatternStep, "up" | "down"> {
-  const { engine } = target;
+function inPlace(
+  target: PatternTable,
+  index: string,
+  list: string,
+): Pick<PatternStep, "up" | "down" | "brief"> {
   const online = "ALGORITHM=INPLACE, LOCK=NONE";
   return {
-    up: briefly(engine, [`ALTER TABLE ${tableRef(target)} ADD UNIQUE INDEX ${index} (${list}), ${online}`]),
-    down: briefly(engine, [`ALTER TABLE ${tableRef(target)} DROP INDEX ${index}, ${online}`]),
+    brief: true,
+    up: [`ALTER TABLE ${tableRef(target)} ADD UNIQUE INDEX ${index} (${list}), ${online}`],
+    down: [`ALTER TABLE ${tableRef(target)} DROP INDEX ${index}, ${online}`],
   };
 }
 
@@ -120,6 +133,8 @@ END $opledger$`,
   if (engine === "sqlite") return [];
   const procedure = besideRef(target, `${table}_opledger_check`);
   return [
+    // One that found duplicates left it behind.
+    `DROP PROCEDURE IF EXISTS ${procedure}`,
     `CREATE PROCEDURE ${procedure}() READS SQL DATA
 BEGIN
   IF EXISTS (${shared}) THEN

@@ -1,5 +1,5 @@
 import { literal, quoted } from "../quote.js";
-import { besideRef, briefly, fileName, type Pattern, type PatternTable, tableRef } from "./pattern.js";
+import { besideRef, fileName, type Pattern, type PatternTable, tableRef } from "./pattern.js";
 
 export interface VersionGuardOptions {
   readonly column: string;
@@ -54,9 +54,10 @@ BEGIN SELECT RAISE(ABORT, ${text}); END`,
     steps: [
       {
         name: strict ? fileName(name, "strict") : fileName(name),
-        up: briefly(engine, made.up),
-        down: briefly(engine, made.down),
+        up: made.up,
+        down: made.down,
         transactional: true,
+        brief: true,
       },
     ],
     prisma: nothing,

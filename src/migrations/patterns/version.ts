@@ -1,5 +1,13 @@
 import { quoted } from "../quote.js";
-import { briefly, camel, fileName, modelName, type Pattern, type PatternTable, tableRef } from "./pattern.js";
+import {
+  camel,
+  fileName,
+  modelName,
+  type Pattern,
+  type PatternTable,
+  prismaField,
+  tableRef,
+} from "./pattern.js";
 
 /** A column that counts the changes of a row, for compare-and-set. It is added without rewriting the table. */
 export function versionPattern(target: PatternTable, column: string): Pattern {
@@ -11,12 +19,13 @@ export function versionPattern(target: PatternTable, column: string): Pattern {
     steps: [
       {
         name: fileName(table, column),
-        up: briefly(engine, [`${add}${instant}`]),
-        down: briefly(engine, [drop]),
+        up: [`${add}${instant}`],
+        down: [drop],
         transactional: true,
+        brief: true,
       },
     ],
-    prisma: `model ${modelName(table)} {\n  ${camel(column)} Int @default(1) @map("${column}")\n}`,
+    prisma: `model ${modelName(table)} {\n${prismaField(column, "Int", ["@default(1)"])}\n}`,
     typeorm: `@VersionColumn({ name: "${column}", default: 1 })\n${camel(column)}!: number;`,
   };
 }

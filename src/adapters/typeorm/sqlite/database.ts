@@ -33,10 +33,13 @@ export class SqliteDatabase implements Database<SqliteTransaction> {
   readonly joined = false;
   readonly #gate: Gate;
   readonly #table: string;
+  readonly #acquireMs: number;
 
-  constructor(gate: Gate, table: string) {
+  /** @param acquireMs how long the connection is waited for, in milliseconds */
+  constructor(gate: Gate, table: string, acquireMs: number) {
     this.#gate = gate;
     this.#table = table;
+    this.#acquireMs = acquireMs;
   }
 
   failure(error: unknown): Failure {
@@ -45,7 +48,7 @@ export class SqliteDatabase implements Database<SqliteTransaction> {
 
   run(statement: Statement, timeoutMs: number): Promise<ResultSet> {
     return this.#patiently(statement.waitMs ?? timeoutMs, async () => {
-      const leave = await this.#gate.enter();
+      const leave = await this.#gate.enter(this.#acquireMs);
       try {
         const result = send(this.#gate, statement);
         await this.#gate.saved();
@@ -80,7 +83,7 @@ export class SqliteDatabase implements Database<SqliteTransaction> {
    * @returns what lets others in again
    */
   async #begin(): Promise<() => void> {
-    const leave = await this.#gate.enter();
+    const leave = await this.#gate.enter(this.#acquireMs);
     try {
       send(this.#gate, plain("BEGIN IMMEDIATE"));
       return leave;

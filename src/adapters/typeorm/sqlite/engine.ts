@@ -26,7 +26,8 @@ export class SqliteEngine implements Engine<SqliteTransaction> {
   }
 
   pool(): SqliteDatabase {
-    return new SqliteDatabase(this.#gate, this.#options.table);
+    const { table, acquireMs } = this.#options;
+    return new SqliteDatabase(this.#gate, table, acquireMs);
   }
 
   alone(): SqliteDatabase {

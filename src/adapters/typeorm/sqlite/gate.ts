@@ -32,6 +32,7 @@ export class Gate {
   /** The statement as the driver runs it, past the gate. */
   readonly query: Query;
   readonly #runner: QueryRunner & Internals;
+  /** For statements and transactions that are none of opledger's. */
   readonly #waitMs: number;
   readonly #mutex = new Mutex();
   readonly #work = new AsyncLocalStorage<Handle>();
@@ -58,11 +59,12 @@ export class Gate {
   /**
    * Waits until the connection is free, and has it from then on.
    *
+   * @param waitMs milliseconds
    * @returns what lets others in again
    * @throws {Unavailable} it did not become free in time
    */
-  async enter(): Promise<() => void> {
-    const leave = await this.#lock();
+  async enter(waitMs: number): Promise<() => void> {
+    const leave = await this.#lock(waitMs);
     this.#open = true;
     return () => {
       this.#open = false;
@@ -86,10 +88,10 @@ export class Gate {
     await this.#runner.flush?.();
   }
 
-  async #lock(): Promise<() => void> {
-    const leave = await this.#mutex.lock(this.#waitMs);
+  async #lock(waitMs: number): Promise<() => void> {
+    const leave = await this.#mutex.lock(waitMs);
     if (leave !== undefined) return leave;
-    throw new Unavailable(`the data source's one connection was busy for ${this.#waitMs} ms`);
+    throw new Unavailable(`the data source's one connection was busy for ${waitMs} ms`);
   }
 
   #install(runner: QueryRunner): void {
@@ -108,7 +110,7 @@ export class Gate {
       query: (...given: Parameters<Query>) => this.#through(given),
       startTransaction: async (...given: Parameters<typeof start>) => {
         if (this.#runner.transactionDepth > 0 || this.#work.getStore() !== undefined) return start(...given);
-        const leave = await this.#lock();
+        const leave = await this.#lock(this.#waitMs);
         try {
           await start(...given);
           this.#leave = leave;
@@ -126,7 +128,7 @@ export class Gate {
     const tx = this.#work.getStore();
     if (tx !== undefined && !tx.ended) return tx.query(...given);
     if (!this.#open) return this.query(...given);
-    const leave = await this.#lock();
+    const leave = await this.#lock(this.#waitMs);
     try {
       return await this.query(...given);
     } finally {

@@ -1,64 +1,37 @@
-import { quoted } from "../quote.js";
-import {
-  besideRef,
-  briefly,
-  camel,
-  fileName,
-  modelName,
-  type Pattern,
-  type PatternTable,
-  tableRef,
-} from "./pattern.js";
+import { quoted } from "../../quote.js";
+import { besideRef, type PatternTable, prismaField, tableRef } from "../pattern.js";
+import type { CounterLogOptions, CounterLogParts } from "./parts.js";
+import { prismaKey } from "./prisma-key.js";
 
-export interface CounterLogOptions {
-  /** The counter. */
-  readonly column: string;
-  /** The table's primary key. */
-  readonly key: string;
-  /** The key's type, as SQL. */
-  readonly keyType: string;
-}
-
-/** A type as SQL: words, and lengths in brackets. */
-const TYPE = /^[a-z][a-z0-9_ ]*(?:\(\d+(?:, ?\d+)?\))?$/i;
-
-/**
- * A counter that many add to at once: increments are appended, each under its operation's id, and folded into the row now
- * and then. A reader of the view always sees the row's value and what is not folded yet, in one snapshot.
- *
- * @throws {TypeError} the engine cannot tell finished transactions from running ones, or `keyType` is no type
- */
-export function counterLogPattern(target: PatternTable, options: CounterLogOptions): Pattern {
-  const { engine, table } = target;
-  if (engine !== "postgres") {
-    throw new TypeError(
-      `a counter log is for PostgreSQL: ${engine} cannot tell which increments are of finished transactions without ` +
-        "locking out those who add; use a logged increment (`increment`) there",
-    );
-  }
-  if (!TYPE.test(options.keyType)) throw new TypeError(`not a type: ${JSON.stringify(options.keyType)}`);
-  const log = `${table}_${options.column}_log`;
+/** Entries carry their transaction's number, and what is below the oldest running one is folded. */
+export function counterLogOnPostgres(
+  target: PatternTable,
+  log: string,
+  options: CounterLogOptions,
+): CounterLogParts {
+  const key = prismaKey(options.key, options.keyType);
   return {
-    steps: [
-      {
-        name: fileName(log),
-        up: briefly(engine, [
-          ...tables(target, log, options),
-          fold(target, log, options),
-          total(target, log, options),
-        ]),
-        down: briefly(engine, [
-          `DROP VIEW ${besideRef(target, `${table}_${options.column}_total`)}`,
-          `DROP FUNCTION ${besideRef(target, `${log}_fold`)}()`,
-          `DROP TABLE ${besideRef(target, `${log}_mark`)}`,
-          `DROP TABLE ${besideRef(target, log)}`,
-        ]),
-        transactional: true,
-      },
+    up: [...tables(target, log, options), fold(target, log, options), total(target, log, options)],
+    down: [
+      `DROP VIEW ${besideRef(target, `${target.table}_${options.column}_total`)}`,
+      `DROP FUNCTION ${besideRef(target, `${log}_fold`)}()`,
+      `DROP TABLE ${besideRef(target, `${log}_mark`)}`,
+      `DROP TABLE ${besideRef(target, log)}`,
     ],
-    prisma: `model ${modelName(log)} {\n  operationId String @id @map("operation_id") @db.Uuid\n  ${camel(options.key)} … @map("${options.key}")\n  amount Decimal\n  xid Unsupported("xid8") @default(dbgenerated("pg_current_xact_id()"))\n  @@map("${log}")\n}`,
-    typeorm:
-      "// nothing to add: insert into the log with operation(op).insert(…), or by SQL, and read the view",
+    models: {
+      [log]: [
+        prismaField("operation_id", "String", ["@id", "@db.Uuid"]),
+        key,
+        prismaField("amount", "Decimal", ["@db.Decimal"]),
+        prismaField("xid", 'Unsupported("xid8")', ['@default(dbgenerated("pg_current_xact_id()"))']),
+        "",
+        "  @@index([xid])",
+      ],
+      [`${log}_mark`]: [
+        prismaField("one", "Boolean", ["@id", "@default(true)"]),
+        prismaField("upto", 'Unsupported("xid8")'),
+      ],
+    },
   };
 }
 
