@@ -1,5 +1,5 @@
 /**
- * npm run bench [-- --quick] [--json FILE] [--engine postgres|mariadb|mysql|prisma] [--flush-ms N] [--strict]
+ * npm run bench [-- --quick] [--json FILE] [--engine postgres|mariadb|mysql|prisma|typeorm] [--flush-ms N] [--strict]
  *
  * Ratios of opledger to what it replaces, all from one run. Progress goes to stderr, the tables to stdout. A missed
  * target is no failure, since the machine may be busy, unless `--strict`. With `--flush-ms`, further rows follow in which each
@@ -27,16 +27,17 @@ import {
   planOf,
   QUICK,
 } from "./plan.js";
-
 import { startPostgresEngine } from "./postgres.js";
 import { prismaDriver } from "./prisma.js";
 import { type Measure, markdown, measure, missed, type Report, reportRow } from "./report.js";
 import type { CallName, Engine, OpenOptions, Subject } from "./subject.js";
+import { typeormDriver } from "./typeorm.js";
 
 /** Further engines and clients: one function each. */
 const ENGINES: Readonly<Record<string, () => Promise<Engine>>> = {
   postgres: () => startPostgresEngine("pg", pgDriver),
   prisma: () => startPostgresEngine("prisma", prismaDriver),
+  typeorm: () => startPostgresEngine("typeorm", typeormDriver),
   mariadb: () => startMysqlEngine("mariadb"),
   mysql: () => startMysqlEngine("mysql"),
 };

@@ -117,8 +117,20 @@ const PRISMA: Goals = {
   ...STORAGE,
 };
 
+/** Beside the least that TypeORM can do, a statement past its query builder, and beside a transaction of three of them. */
+const TYPEORM: Goals = {
+  one: [{ atMost: 1.3 }, { atMost: 1 / 2 }],
+  many: [undefined, undefined],
+  network: [{ atMost: 1.3 }, { atMost: 1 / 2 }],
+  replay: undefined,
+  onceRoundTrips: { atMost: 3 },
+  cpu: undefined,
+  ...STORAGE,
+};
+
 export function goalsOf({ protocol, client }: Pick<Engine, "protocol" | "client">): Goals {
   if (client === "prisma") return PRISMA;
+  if (client === "typeorm") return TYPEORM;
   return protocol === "postgres" ? ONE_STATEMENT : TWO_ROUND_TRIPS;
 }
 

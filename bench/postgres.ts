@@ -39,7 +39,7 @@ const LEDGERS = { opledger: "opledger_operations", "hand-written": "hand_ledger"
 /** A durable PostgreSQL, private unless TEST_POSTGRES_URL names one, with a database of its own. */
 export async function startPostgresEngine(
   client: string,
-  driver: (url: string, connections: number) => Driver,
+  driver: (url: string, connections: number) => Driver | Promise<Driver>,
 ): Promise<Engine> {
   const provided = await provide("postgres", { durable: true, settings: { wal_level: "replica" } });
   if (provided.status === "skipped") throw new Error(`${provided.reason} To add it: ${provided.howToAdd}`);
@@ -65,7 +65,7 @@ export async function startPostgresEngine(
       await admin.query("VACUUM ANALYZE");
       const reached = new URL(url);
       if (through !== undefined) reached.host = `${through.host}:${through.port}`;
-      const subject = subjectOf(driver(reached.href, connections), accounts);
+      const subject = subjectOf(await driver(reached.href, connections), accounts);
       await subject.prepare();
       return subject;
     },

@@ -1,5 +1,6 @@
 import type { Entries, Write } from "../../core/writes.js";
 import { defaultOf } from "./defaults.js";
+import { factsOf, type Selection } from "./facts.js";
 import type { ModelMetadata, PrismaMetadata } from "./metadata.js";
 import { bound, type ColumnField, NotPlain } from "./values.js";
 
@@ -32,26 +33,20 @@ export interface Planned {
  */
 export function plan(asked: Asked): Planned {
   const { model, verb, args } = asked;
-  const known = new Set(["data", "where", "create", "update", "select", "omit"]);
-  for (const [name, value] of Object.entries(args)) {
-    if (value !== undefined && !known.has(name)) throw new NotPlain(`\`${name}\``);
+  for (const name of Object.keys(args)) {
+    if (args[name] !== undefined && !KNOWN.has(name)) throw new NotPlain(`\`${name}\``);
   }
-  const fields = chosenFields(asked);
-  const returning = fields.map((name) => columnField(model, name).column);
-  const shape = {
-    table: model.schema === undefined ? [model.table] : [model.schema, model.table],
-    returning,
-  };
-  const columns = { fields, shape };
+  const { fields, columns } = chosen(asked);
+  const shape: Shape = { table: factsOf(model).table, returning: columns };
   switch (verb) {
     case "create": {
       const values = created(asked, objectOf(args.data));
       return { fields, write: { ...shape, verb: "insert", values, conflict: [] } };
     }
     case "upsert":
-      return { fields, write: upsert(asked, columns.shape) };
+      return { fields, write: upsert(asked, shape) };
     case "update":
-      return { fields, write: update(asked, columns.shape) };
+      return { fields, write: update(asked, shape) };
     case "delete":
       return {
         fields,
@@ -59,6 +54,9 @@ export function plan(asked: Asked): Planned {
       };
   }
 }
+
+/** The arguments that a single statement knows. */
+const KNOWN: ReadonlySet<string> = new Set(["data", "where", "create", "update", "select", "omit"]);
 
 interface Shape {
   readonly table: readonly string[];
@@ -113,32 +111,36 @@ function same(one: unknown, other: unknown): boolean {
   return one instanceof Date && other instanceof Date ? one.getTime() === other.getTime() : one === other;
 }
 
-/** The fields that come back. */
-function chosenFields({ model, args, omitted }: Asked): readonly string[] {
-  const { select, omit } = args;
-  const all = Object.entries(model.fields).flatMap(([name, { kind }]) => (kind === "relation" ? [] : [name]));
-  if (select !== undefined && select !== null) {
-    const chosen = Object.entries(objectOf(select)).flatMap(([name, yes]) => {
-      if (yes === false || yes === undefined) return [];
-      if (yes !== true || !all.includes(name)) throw new NotPlain(`the selection of \`${name}\``);
-      return [name];
-    });
-    if (chosen.length === 0 || omit !== undefined) throw new NotPlain("a selection that Prisma refuses");
-    return chosen;
+/** The fields that come back, and their columns. */
+function chosen({ model, args, omitted }: Asked): Selection {
+  const { select = null, omit } = args;
+  const { whole, columns } = factsOf(model);
+  const all = whole.fields;
+  if (select === null) {
+    const left = { ...omitted, ...(omit === undefined || omit === null ? {} : objectOf(omit)) };
+    const names = Object.keys(left);
+    if (names.length === 0) return whole;
+    if (names.some((name) => !all.includes(name))) throw new NotPlain("an omission that Prisma refuses");
+    return selection(columns.filter(([name]) => left[name] !== true));
   }
-  const left = { ...omitted, ...(omit === undefined || omit === null ? {} : objectOf(omit)) };
-  if (Object.keys(left).some((name) => !all.includes(name)))
-    throw new NotPlain("an omission that Prisma refuses");
-  const chosen = all.filter((name) => left[name] !== true);
+  const named = Object.entries(objectOf(select)).flatMap(([name, yes]) => {
+    if (yes === false || yes === undefined) return [];
+    if (yes !== true || !all.includes(name)) throw new NotPlain(`the selection of \`${name}\``);
+    return [[name, columnField(model, name)] as const];
+  });
+  if (omit !== undefined) throw new NotPlain("a selection that Prisma refuses");
+  return selection(named);
+}
+
+function selection(chosen: readonly (readonly [name: string, field: ColumnField])[]): Selection {
   if (chosen.length === 0) throw new NotPlain("a selection that Prisma refuses");
-  return chosen;
+  return { fields: chosen.map(([name]) => name), columns: chosen.map(([, { column }]) => column) };
 }
 
 /** The columns of a new row. */
 function created({ model, metadata, operationId, now }: Asked, data: Args): Entries {
   for (const name of Object.keys(data)) if (data[name] !== undefined) columnField(model, name);
-  return Object.entries(model.fields).flatMap(([name, field]) => {
-    if (field.kind === "relation") return [];
+  return factsOf(model).columns.flatMap(([name, field]) => {
     const given = data[name] ?? (data[name] === null ? null : undefined);
     if (given !== undefined) return [[field.column, bound(field, given, metadata)] as const];
     const value = name === model.operationId ? operationId : defaultOf(field, now);
@@ -165,9 +167,8 @@ function changed(
     if (verb === "set") set.push([field.column, bound(field, value, metadata)]);
     else by.push([field.column, amountOf(field, value, verb === "decrement")]);
   }
-  for (const [name, field] of Object.entries(model.fields)) {
-    if (field.kind === "relation" || field.updatedAt !== true || data[name] !== undefined) continue;
-    set.push([field.column, bound(field, now, metadata)]);
+  for (const [name, field] of factsOf(model).touched) {
+    if (data[name] === undefined) set.push([field.column, bound(field, now, metadata)]);
   }
   return { set, by };
 }

@@ -1,6 +1,7 @@
 import type { ResultSet, Row } from "../../core/executor.js";
 import { ResponseTimeout } from "../../core/failure.js";
 import type { PrismaClientLike } from "./client.js";
+import { withoutCallSites } from "./internals.js";
 
 /** @throws {TypeError} a number that is none: Prisma would send it as NULL */
 export async function ask(
@@ -11,8 +12,9 @@ export async function ask(
   if (values.some((value) => typeof value === "number" && !Number.isFinite(value))) {
     throw new TypeError("a value of the write is not a finite number");
   }
-  if (!returnsRows(sql)) return { rows: [], affected: await client.$executeRawUnsafe(sql, ...values) };
-  const rows = (await client.$queryRawUnsafe(sql, ...values)) as Row[];
+  const asked = withoutCallSites(client);
+  if (!returnsRows(sql)) return { rows: [], affected: await asked.$executeRawUnsafe(sql, ...values) };
+  const rows = (await asked.$queryRawUnsafe(sql, ...values)) as Row[];
   return { rows, affected: rows.length };
 }
 
@@ -32,14 +34,18 @@ function returnsRows(sql: string): boolean {
 }
 
 /** @throws {ResponseTimeout} no answer came in time */
-export async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new ResponseTimeout(timeoutMs)), timeoutMs);
+export function within<T>(timeoutMs: number, answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new ResponseTimeout(timeoutMs)), timeoutMs);
+    answer.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
   });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -4,14 +4,16 @@ import type { Row } from "../../core/executor.js";
 import { fingerprint } from "../../core/fingerprint.js";
 import { identify, type OperationRef, summarize } from "../../core/operation.js";
 import type { WriteOutcome } from "../../core/outcome.js";
+import { DEPTH_MAX } from "../../core/tagged.js";
 import { runWrite } from "../../core/write.js";
 import { type Planned, plan, type SingleVerb } from "./arguments.js";
 import type { PrismaClientLike } from "./client.js";
 import { asModelError } from "./errors.js";
+import { modelsOf, type NamedModel } from "./facts.js";
 import { fallBack, type Verb } from "./fallback.js";
 import { hydrate } from "./hydrate.js";
 import { extendedBy, globalOmit } from "./internals.js";
-import { delegateName, type PrismaMetadata } from "./metadata.js";
+import type { PrismaMetadata } from "./metadata.js";
 import { jsonNull, NotPlain } from "./values.js";
 
 type Args = Readonly<Record<string, unknown>>;
@@ -24,41 +26,53 @@ export interface Binding {
   readonly ref: OperationRef;
 }
 
-const VERBS: readonly Verb[] = ["create", "createMany", "upsert", "update", "updateMany", "delete"];
+const NOTHING = {};
 
 /** The models of a client, each with the writes that the operation can be. */
 export function boundModels(binding: Binding): object {
-  return new Proxy(
-    {},
-    {
-      get: (_target, key) => {
-        const name = typeof key === "string" ? modelNamed(binding.metadata, key) : undefined;
-        return name === undefined ? undefined : boundModel(binding, name);
-      },
-    },
-  );
+  return new Proxy(NOTHING, new Models(binding));
 }
 
-function modelNamed({ models }: PrismaMetadata, key: string): string | undefined {
-  return Object.keys(models).find((name) => name === key || delegateName(name) === key);
+class Models implements ProxyHandler<object> {
+  constructor(readonly binding: Binding) {}
+
+  get(_target: object, key: string | symbol): object | undefined {
+    const named = typeof key === "string" ? modelsOf(this.binding.metadata).get(key) : undefined;
+    return named === undefined ? undefined : boundModel(this.binding, named);
+  }
 }
 
-function boundModel(binding: Binding, model: string): object {
-  return Object.fromEntries(
-    VERBS.map((verb) => [verb, (args: Args = {}) => lazily(() => run(binding, model, verb, args))]),
-  );
+function boundModel(binding: Binding, model: NamedModel): Readonly<Record<Verb, BoundWrite>> {
+  const bound =
+    (verb: Verb): BoundWrite =>
+    (args = {}) =>
+      lazily(() => run(binding, model, verb, args));
+  return {
+    create: bound("create"),
+    createMany: bound("createMany"),
+    upsert: bound("upsert"),
+    update: bound("update"),
+    updateMany: bound("updateMany"),
+    delete: bound("delete"),
+  };
 }
 
-async function run(binding: Binding, name: string, verb: Verb, args: Args): Promise<WriteOutcome<unknown>> {
+type BoundWrite = (args?: Args) => Promise<WriteOutcome<unknown>>;
+
+async function run(
+  binding: Binding,
+  named: NamedModel,
+  verb: Verb,
+  args: Args,
+): Promise<WriteOutcome<unknown>> {
   const { context, metadata, ref } = binding;
+  const { name, delegate, model } = named;
   const startedAt = performance.now();
   const identity = identify(ref, context.retentionMs);
   const payload = ref.payload === undefined ? comparable(args) : ref.payload;
   const summary = summarize(identity);
   const operation = { ...identity, fingerprint: fingerprint(payload, { verb, table: name }, summary) };
-  const model = metadata.models[name];
-  if (model === undefined) throw new TypeError(`no model ${name}`);
-  const planned = planOf(binding, name, verb, args, identity.id);
+  const planned = planOf(binding, named, verb, args, identity.id);
   if (!(planned instanceof NotPlain)) {
     try {
       const { fields, write } = planned;
@@ -75,7 +89,7 @@ async function run(binding: Binding, name: string, verb: Verb, args: Args): Prom
     operation,
     metadata,
     model,
-    delegate: delegateName(name),
+    delegate,
     verb,
     args,
   });
@@ -92,14 +106,12 @@ async function run(binding: Binding, name: string, verb: Verb, args: Args): Prom
 /** @returns the reason where a single statement cannot do it */
 function planOf(
   { client, metadata }: Binding,
-  name: string,
+  { delegate, model }: NamedModel,
   verb: Verb,
   args: Args,
   operationId: string,
 ): Planned | NotPlain {
-  const model = metadata.models[name];
-  if (model === undefined || !isSingle(verb)) return new NotPlain("several rows");
-  const delegate = delegateName(name);
+  if (!isSingle(verb)) return new NotPlain("several rows");
   const extended = extendedBy(client, delegate, verb);
   if (extended !== undefined) return new NotPlain(extended);
   const omitted = globalOmit(client, delegate);
@@ -115,14 +127,26 @@ function isSingle(verb: Verb): verb is SingleVerb {
   return verb !== "createMany" && verb !== "updateMany";
 }
 
-/** Arguments as a fingerprint takes them: Prisma's nulls are instances without content, each told apart by its name. */
-function comparable(value: unknown): unknown {
-  if (value === null || typeof value !== "object") return value;
+/**
+ * Arguments as a fingerprint takes them: Prisma's nulls are instances without content, each told apart by its name. What holds none,
+ * which is nearly everything, stays as it is; so does what is nested too deeply, for the fingerprint to refuse.
+ */
+function comparable(value: unknown, depth = 0): unknown {
+  if (value === null || typeof value !== "object" || depth > DEPTH_MAX) return value;
   const name = jsonNull(value);
   if (name !== undefined) return new Map([["null", name]]);
-  if (Array.isArray(value)) return value.map(comparable);
-  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, comparable(each)]));
+  const isList = Array.isArray(value);
+  if (!isList && Object.getPrototypeOf(value) !== Object.prototype) return value;
+  let changed: Map<string, unknown> | undefined;
+  for (const key of Object.keys(value)) {
+    const given = (value as Args)[key];
+    const own = comparable(given, depth + 1);
+    if (Object.is(own, given)) continue;
+    changed ??= new Map(Object.entries(value));
+    changed.set(key, own);
+  }
+  if (changed === undefined) return value;
+  return isList ? [...changed.values()] : Object.fromEntries(changed);
 }
 
 /**

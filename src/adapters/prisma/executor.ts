@@ -62,28 +62,27 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
   }
 
   async run(statement: Statement, timeoutMs: number): Promise<ResultSet> {
-    await this.ready(timeoutMs);
-    const asked =
-      statement.waitMs === undefined ? statement : this.#engine.bounded(statement, statement.waitMs);
+    if (this.#engine.version?.known() === false) await this.ready(timeoutMs);
+    const { waitMs } = statement;
+    const asked = waitMs === undefined ? statement : this.#engine.bounded(statement, waitMs);
     if (this.joined) return this.#inSavepoint(timeoutMs, () => this.#send(this.#client, asked, timeoutMs));
-    return this.#patiently(statement.waitMs ?? timeoutMs, async () => {
-      try {
-        return await this.#alone(asked, timeoutMs);
-      } catch (error) {
-        throw alone(error);
-      }
-    });
+    if (!this.#engine.refusesToWait) return this.#alone(asked, timeoutMs);
+    return this.#patiently(waitMs ?? timeoutMs, () => this.#alone(asked, timeoutMs));
   }
 
   /** In a transaction where the bound on its lock waits is the session's, which must be the same one. */
-  #alone(statement: Statement, timeoutMs: number): Promise<ResultSet> {
+  async #alone(statement: Statement, timeoutMs: number): Promise<ResultSet> {
     const { waitMs } = statement;
-    const send = (client: PrismaClientLike): Promise<ResultSet> => this.#send(client, statement, timeoutMs);
-    if (waitMs === undefined || this.#engine.lockWaits(waitMs) === undefined) return send(this.#client);
-    return this.#client.$transaction(
-      (tx) => this.#limited(tx, waitMs, timeoutMs, () => send(tx)),
-      this.#options,
-    );
+    try {
+      if (waitMs === undefined || this.#engine.lockWaits(waitMs) === undefined)
+        return await this.#send(this.#client, statement, timeoutMs);
+      return await this.#client.$transaction(
+        (tx) => this.#limited(tx, waitMs, timeoutMs, () => this.#send(tx, statement, timeoutMs)),
+        this.#options,
+      );
+    } catch (error) {
+      throw alone(error);
+    }
   }
 
   /** Bounds what `body` waits for locks; nothing of the caller's own may run in it. The session's own bound is as before afterwards. */

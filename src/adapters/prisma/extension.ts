@@ -88,7 +88,7 @@ function methods(parent: PrismaClientLike, options: OpledgerOptions): OpledgerMe
     async $once(operation, work, { isolationLevel, ...given } = {}) {
       const client = this as PrismaClientLike;
       const run = work as (tx: unknown) => ReturnType<typeof work>;
-      return once(shared.context(client, given), operation, run, {
+      return once(shared.contextFor(client, given), operation, run, {
         isolationLevel: isolationLevel === undefined ? undefined : coreLevel(isolationLevel),
       });
     },
@@ -107,6 +107,8 @@ class Shared {
   readonly #engine: Engine;
   readonly #settings: Omit<LedgerContext<PrismaClientLike>, "database" | "dialect">;
   readonly #transaction: PrismaTransactionOptions;
+  /** By the client that a call was made on: most calls are made on one and the same. */
+  readonly #contexts = new WeakMap<PrismaClientLike, LedgerContext<PrismaClientLike>>();
 
   constructor(parent: PrismaClientLike, options: OpledgerOptions) {
     const { schema, table = DEFAULT_TABLE, metadata, redact } = options;
@@ -125,10 +127,24 @@ class Shared {
     };
   }
 
-  context(client: PrismaClientLike, own: PrismaTransactionOptions = {}): LedgerContext<PrismaClientLike> {
+  context(client: PrismaClientLike): LedgerContext<PrismaClientLike> {
+    const known = this.#contexts.get(client);
+    if (known !== undefined) return known;
+    const made = this.#contextOf(client, this.#transaction);
+    this.#contexts.set(client, made);
+    return made;
+  }
+
+  /** @param own what the call says of its transaction */
+  contextFor(client: PrismaClientLike, own: PrismaTransactionOptions): LedgerContext<PrismaClientLike> {
+    const { maxWait, timeout } = own;
+    if (maxWait === undefined && timeout === undefined) return this.context(client);
+    return this.#contextOf(client, { ...this.#transaction, ...own });
+  }
+
+  #contextOf(client: PrismaClientLike, options: PrismaTransactionOptions): LedgerContext<PrismaClientLike> {
     const { dialect } = this.#engine;
-    const database = new PrismaDatabase(client, this.#engine, { ...this.#transaction, ...own });
-    return { ...this.#settings, dialect, database };
+    return { ...this.#settings, dialect, database: new PrismaDatabase(client, this.#engine, options) };
   }
 }
 

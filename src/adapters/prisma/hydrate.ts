@@ -24,11 +24,15 @@ export function hydrate(
 }
 
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+/** What is shorter is a number that JavaScript holds to the last digit, or none. */
+const LONG_NUMBER = /[\d.]{16}/;
 
 /** Numbers that a JavaScript number cannot hold are kept as text; JSON columns are read as Prisma reads them. */
 function readText(text: string): { readonly exact: Row; readonly plain: Row } {
+  const plain = JSON.parse(text) as Row;
+  if (!LONG_NUMBER.test(text)) return { exact: plain, plain };
   const quoted = text.replace(TOKENS, (token) => (token.startsWith('"') ? token : `"${token}"`));
-  return { exact: JSON.parse(quoted) as Row, plain: JSON.parse(text) as Row };
+  return { exact: JSON.parse(quoted) as Row, plain };
 }
 
 function fieldValue(field: ColumnField, value: unknown, metadata: PrismaMetadata, parsed: boolean): unknown {

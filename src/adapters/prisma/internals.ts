@@ -31,3 +31,17 @@ export function extendedBy(client: object, delegate: string, operation: string):
   const computed = extensions?.getAllComputedFields?.(delegate);
   return computed !== undefined && Object.keys(computed).length > 0 ? "a result extension" : undefined;
 }
+
+const quiet = new WeakMap<object, object>();
+
+/**
+ * A client that does not note where in the source it is called, as Prisma does for messages that show the line. For our own statements
+ * that line would be one of ours, and noting it takes a tenth of the time of a call.
+ */
+export function withoutCallSites<Client extends object>(client: Client): Client {
+  const known = quiet.get(client);
+  if (known !== undefined) return known as Client;
+  const made = Object.create(client, { _errorFormat: { value: "minimal" } }) as Client;
+  quiet.set(client, made);
+  return made;
+}

@@ -9,10 +9,15 @@ export async function hydrated<E extends ObjectLiteral>(root: EntityMetadata, ro
   for (const column of metadata.columns) {
     const value = row[column.databaseName];
     if (value === undefined || column.isVirtual || isOfChild(metadata, column)) continue;
-    column.setEntityValue(entity, driver.prepareHydratedValue(value, column));
+    column.setEntityValue(entity, driver.prepareHydratedValue(asRead(metadata, value), column));
   }
   await loaded(metadata, entity);
   return entity;
+}
+
+/** Whatever driver stored it, a replay has bytes as a Buffer, which sql.js does not know. */
+function asRead({ dataSource }: EntityMetadata, value: unknown): unknown {
+  return value instanceof Buffer && dataSource.options.type === "sqljs" ? new Uint8Array(value) : value;
 }
 
 /** In a table shared by several classes the row itself tells its own. */

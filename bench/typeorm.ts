@@ -1,0 +1,121 @@
+import "reflect-metadata";
+import { type BoundRepository, withIdempotency } from "opledger/typeorm";
+import { DataSource, EntitySchema } from "typeorm";
+import type { BareValues, Driver, MeasuredLedger } from "./subject.js";
+
+interface Account {
+  id: number;
+  balance: string;
+  status: string;
+  version: number;
+}
+
+interface Payment {
+  id: string;
+  account: number;
+  amount: string;
+  note: string;
+}
+
+function accountSchema(name: string, version: boolean): EntitySchema<Account> {
+  return new EntitySchema<Account>({
+    name,
+    tableName: "accounts",
+    columns: {
+      id: { type: "int", primary: true },
+      balance: { type: "bigint" },
+      status: { type: "text" },
+      version: { type: "int", version },
+    },
+  });
+}
+
+/** An increment bumps the version of what has one, which the bare write that it is compared with does not. */
+const AccountSchema = accountSchema("Account", false);
+const VersionedSchema = accountSchema("VersionedAccount", true);
+
+const PaymentSchema = new EntitySchema<Payment>({
+  name: "Payment",
+  tableName: "payments",
+  columns: {
+    id: { type: "uuid", primary: true },
+    account: { type: "int" },
+    amount: { type: "bigint" },
+    note: { type: "text" },
+  },
+});
+
+const SQL = {
+  update: "UPDATE accounts SET balance = balance + $1 WHERE id = $2",
+  insert: "INSERT INTO payments (id, account, amount, note) VALUES ($1, $2, $3, $4)",
+  versioned: "UPDATE accounts SET status = $1, version = version + 1 WHERE id = $2 AND version = $3",
+  select: "SELECT id, balance, status, version FROM accounts WHERE id = $1",
+} as const satisfies Readonly<Record<keyof BareValues, string>>;
+const CLAIM = "INSERT INTO hand_ledger (key, created_at) VALUES ($1, now())";
+const RETURNING = `${SQL.update} RETURNING id, balance, status, version`;
+const COMPLETE = "UPDATE hand_ledger SET result = $1 WHERE key = $2";
+
+/** TypeORM as its users have it. What is bare is `manager.query`, the least that TypeORM can do. */
+export async function typeormDriver(url: string, connections: number): Promise<Driver> {
+  const dataSource = await new DataSource({
+    type: "postgres",
+    url,
+    poolSize: connections,
+    entities: [AccountSchema, VersionedSchema, PaymentSchema],
+  }).initialize();
+  const { manager } = dataSource;
+  const accounts = withIdempotency(dataSource.getRepository(AccountSchema));
+  const versioned = withIdempotency(dataSource.getRepository(VersionedSchema));
+  const payments = withIdempotency(dataSource.getRepository(PaymentSchema));
+  return {
+    ledger: {
+      operation: (ref) =>
+        writesOf(accounts.operation(ref), versioned.operation(ref), payments.operation(ref)),
+    },
+    async bare<K extends keyof BareValues>(kind: K, values: BareValues[K]): Promise<number> {
+      const answer: unknown = await manager.query(SQL[kind], [...values]);
+      return rowsOf(kind, answer);
+    },
+    handWritten: (key, amount, account) => handWritten(dataSource, key, amount, account),
+    async once(operation, amount, id) {
+      const { status } = await accounts.once(operation, async (tx) => {
+        const [[row]] = await tx.query(RETURNING, [amount, id]);
+        return row;
+      });
+      return status;
+    },
+    close: () => dataSource.destroy(),
+  };
+}
+
+/** An INSERT answers with its rows alone, an UPDATE with their number as well. */
+function rowsOf(kind: keyof BareValues, answer: unknown): number {
+  const told = answer as unknown[];
+  if (kind === "insert") return 1;
+  return kind === "select" ? told.length : (told[1] as number);
+}
+
+/** The bound writes that are measured, under TypeORM's own names. */
+function writesOf(
+  account: BoundRepository<Account>,
+  versioned: BoundRepository<Account>,
+  payment: BoundRepository<Payment>,
+): ReturnType<MeasuredLedger["operation"]> {
+  return {
+    insert: ({ values: { id, account: owner, amount, note } }) =>
+      payment.insert({ id: String(id), account: Number(owner), amount: String(amount), note: String(note) }),
+    update: ({ where: { id }, version, set: { status } }) =>
+      versioned.update({ id: Number(id), version: Number(version) }, { status: String(status) }),
+    increment: ({ where: { id }, by: { balance } }) =>
+      account.increment({ id: Number(id) }, "balance", Number(balance)),
+  };
+}
+
+function handWritten(dataSource: DataSource, key: string, amount: number, account: number): Promise<number> {
+  return dataSource.transaction(async (tx) => {
+    await tx.query(CLAIM, [key]);
+    const [rows, changed] = await tx.query(RETURNING, [amount, account]);
+    await tx.query(COMPLETE, [JSON.stringify(rows[0]), key]);
+    return changed;
+  });
+}
