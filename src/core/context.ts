@@ -155,6 +155,7 @@ export class Call<Tx> {
   }
 
   #event(make: (base: { operation: OperationSummary; durationMs: number }) => LedgerEvent): void {
+    if (this.context.onEvent === undefined) return;
     emit(this.context.onEvent, () => make({ operation: this.summary, durationMs: this.durationMs }));
   }
 
