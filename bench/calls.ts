@@ -30,6 +30,9 @@ export function subjectOf(driver: Driver, accounts: number): Subject {
   };
   const calls: Partial<Record<CallName, Call>> = {
     ...bareCalls(driver, next),
+    ...(driver.floor !== undefined && {
+      floor: async () => expect("floor", (await driver.floor?.(newKey(), 1, next())) ?? 0, 1),
+    }),
     ...writeCalls(driver, accounts, next),
     once: async () => expect("once", await driver.once(operation("charge"), 1, next()), "executed"),
     replay: async () => {

@@ -7,6 +7,7 @@ const CALL_NAMES = [
   "bare-update-versioned",
   "pk-select",
   "hand-written",
+  "floor",
   "increment",
   "insert",
   "compare-and-set",
@@ -56,6 +57,14 @@ export interface Driver {
   bare<K extends keyof BareValues>(kind: K, values: BareValues[K]): Promise<number>;
   /** BEGIN, INSERT into a ledger, UPDATE, UPDATE of the ledger with the result, COMMIT. */
   handWritten(key: string, amount: number, account: number): Promise<number>;
+  /**
+   * The least that a bound write can do on an engine that needs a transaction for it: write, read the row and record it,
+   * in one round trip, without looking for an earlier run, and with nothing to parse. It is written for one table, and its
+   * recorded result is not the row. Absent where one statement is enough.
+   *
+   * @returns how many rows it read
+   */
+  floor?(key: string, amount: number, account: number): Promise<number>;
   /** `once` around the statement of {@link bare} `update`. */
   once(operation: OperationRef, amount: number, account: number): Promise<"executed" | "replayed">;
   close(): Promise<void>;
