@@ -58,11 +58,12 @@ export function subjectOf(driver: Driver, accounts: number): Subject {
   };
 }
 
-function bareCalls(
-  driver: Driver,
-  next: () => number,
-): Record<"bare-update" | "bare-insert" | "pk-select" | "hand-written", Call> {
+function bareCalls(driver: Driver, next: () => number): Partial<Record<CallName, Call>> {
+  const { twoRows } = driver;
   return {
+    ...(twoRows !== undefined && {
+      "two-rows": async () => expect("two-rows", await twoRows(newKey(), 1, next()), 1),
+    }),
     "bare-update": async () => {
       newKey();
       expect("bare-update", await driver.bare("update", [1, next()]), 1);

@@ -60,6 +60,7 @@ function bound(toBare: Target | undefined, toHandWritten: Target | undefined): P
 const FLOOR: readonly Pairing[] = [
   ["bare-update", "bare-update"],
   ["hand-written", "bare-update"],
+  ["two-rows", "bare-update"],
 ];
 const BATCH: Pairing = ["batch-100", "bare-update", { atLeast: 2 }];
 

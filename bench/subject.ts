@@ -7,6 +7,7 @@ const CALL_NAMES = [
   "bare-update-versioned",
   "pk-select",
   "hand-written",
+  "two-rows",
   "increment",
   "insert",
   "compare-and-set",
@@ -56,6 +57,8 @@ export interface Driver {
   bare<K extends keyof BareValues>(kind: K, values: BareValues[K]): Promise<number>;
   /** BEGIN, INSERT into a ledger, UPDATE, UPDATE of the ledger with the result, COMMIT. */
   handWritten(key: string, amount: number, account: number): Promise<number>;
+  /** The least that a ledger can do: one prepared statement that updates a row and inserts one of the ledger's. Absent where no row asks. */
+  twoRows?(key: string, amount: number, account: number): Promise<number>;
   /** `once` around the statement of {@link bare} `update`. */
   once(operation: OperationRef, amount: number, account: number): Promise<"executed" | "replayed">;
   close(): Promise<void>;
