@@ -30,6 +30,9 @@ export function subjectOf(driver: Driver, accounts: number): Subject {
   };
   const calls: Partial<Record<CallName, Call>> = {
     ...bareCalls(driver, next),
+    ...(driver.floor !== undefined && {
+      floor: async () => expect("floor", (await driver.floor?.(newKey(), 1, next())) ?? 0, 1),
+    }),
     ...writeCalls(driver, accounts, next),
     once: async () => expect("once", await driver.once(operation("charge"), 1, next()), "executed"),
     replay: async () => {
@@ -58,12 +61,11 @@ export function subjectOf(driver: Driver, accounts: number): Subject {
   };
 }
 
-function bareCalls(driver: Driver, next: () => number): Partial<Record<CallName, Call>> {
-  const { twoRows } = driver;
+function bareCalls(
+  driver: Driver,
+  next: () => number,
+): Record<"bare-update" | "bare-insert" | "pk-select" | "hand-written", Call> {
   return {
-    ...(twoRows !== undefined && {
-      "two-rows": async () => expect("two-rows", await twoRows(newKey(), 1, next()), 1),
-    }),
     "bare-update": async () => {
       newKey();
       expect("bare-update", await driver.bare("update", [1, next()]), 1);

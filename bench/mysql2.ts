@@ -12,7 +12,31 @@ const SQL = {
   complete: "UPDATE hand_ledger SET result = ? WHERE `key` = ?",
 } as const;
 
-export function mysql2Driver(uri: string, connectionLimit: number): Driver {
+const FLOOR_STEPS = (
+  key: string,
+  amount: string,
+  account: string,
+  result: string,
+): string => `START TRANSACTION;
+  UPDATE accounts SET balance = balance + ${amount} WHERE id = ${account};
+  SELECT id, balance, status, version FROM accounts WHERE id = ${account};
+  INSERT INTO hand_ledger (\`key\`, result, created_at) VALUES (${key}, ${result}, UTC_TIMESTAMP(6));
+  COMMIT;`;
+
+/** MySQL has no compound statement outside of a procedure. */
+export const FLOOR_PROCEDURE = `CREATE PROCEDURE floor_write(p_key CHAR(36), p_amount BIGINT, p_account INT, p_result TEXT)
+BEGIN ${FLOOR_STEPS("p_key", "p_amount", "p_account", "p_result")} END`;
+
+const FLOOR = {
+  mysql: "CALL floor_write(?, ?, ?, ?)",
+  mariadb: `BEGIN NOT ATOMIC
+  DECLARE p_key CHAR(36) DEFAULT ?; DECLARE p_amount BIGINT DEFAULT ?; DECLARE p_account INT DEFAULT ?; DECLARE p_result TEXT DEFAULT ?;
+  ${FLOOR_STEPS("p_key", "p_amount", "p_account", "p_result")}
+END`,
+} as const;
+const FLOOR_RESULT = JSON.stringify({ id: 1, balance: "1", status: "open", version: 0 });
+
+export function mysql2Driver(engine: keyof typeof FLOOR, uri: string, connectionLimit: number): Driver {
   const pool = mysql.createPool({ uri, connectionLimit });
   const ledger = createLedger(pool);
   return {
@@ -24,6 +48,15 @@ export function mysql2Driver(uri: string, connectionLimit: number): Driver {
       return Array.isArray(result) ? result.length : result.affectedRows;
     },
     handWritten: (key, amount, account) => handWritten(pool, key, amount, account),
+    async floor(key, amount, account) {
+      const [sets] = await pool.execute<mysql.RowDataPacket[][]>(FLOOR[engine], [
+        key,
+        amount,
+        account,
+        FLOOR_RESULT,
+      ]);
+      return sets[0]?.length ?? 0;
+    },
     async once(operation, amount, account) {
       const work = async (tx: MysqlTransaction): Promise<unknown> => {
         const [{ insertId }] = await tx.execute<mysql.ResultSetHeader>(SQL.update, [amount, account]);

@@ -60,7 +60,8 @@ function bound(toBare: Target | undefined, toHandWritten: Target | undefined): P
 const FLOOR: readonly Pairing[] = [
   ["bare-update", "bare-update"],
   ["hand-written", "bare-update"],
-  ["two-rows", "bare-update"],
+  ["floor", "bare-update"],
+  ["floor", "hand-written"],
 ];
 const BATCH: Pairing = ["batch-100", "bare-update", { atLeast: 2 }];
 

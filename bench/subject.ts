@@ -7,7 +7,7 @@ const CALL_NAMES = [
   "bare-update-versioned",
   "pk-select",
   "hand-written",
-  "two-rows",
+  "floor",
   "increment",
   "insert",
   "compare-and-set",
@@ -57,8 +57,13 @@ export interface Driver {
   bare<K extends keyof BareValues>(kind: K, values: BareValues[K]): Promise<number>;
   /** BEGIN, INSERT into a ledger, UPDATE, UPDATE of the ledger with the result, COMMIT. */
   handWritten(key: string, amount: number, account: number): Promise<number>;
-  /** The least that a ledger can do: one prepared statement that updates a row and inserts one of the ledger's. Absent where no row asks. */
-  twoRows?(key: string, amount: number, account: number): Promise<number>;
+  /**
+   * The least that a bound write can do: write, read the row and record it, in one round trip, without looking for an earlier
+   * run, and with nothing to parse. It is written for one table. Absent where nothing is compared with it.
+   *
+   * @returns how many rows it read
+   */
+  floor?(key: string, amount: number, account: number): Promise<number>;
   /** `once` around the statement of {@link bare} `update`. */
   once(operation: OperationRef, amount: number, account: number): Promise<"executed" | "replayed">;
   close(): Promise<void>;

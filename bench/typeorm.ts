@@ -55,8 +55,8 @@ const SQL = {
 const CLAIM = "INSERT INTO hand_ledger (key, created_at) VALUES ($1, now())";
 const RETURNING = `${SQL.update} RETURNING id, balance, status, version`;
 /** The ledger's row without a look at earlier ones, a fingerprint of its own or an answer that can be told from others. */
-const TWO_ROWS = {
-  name: "bench_two_rows",
+const FLOOR = {
+  name: "bench_floor",
   text: `WITH effect AS (UPDATE accounts SET balance = balance + $1 WHERE id = $2 RETURNING id, balance, status, version),
 record AS (
   INSERT INTO opledger_operations (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
@@ -91,9 +91,9 @@ export async function typeormDriver(url: string, connections: number): Promise<D
       return rowsOf(kind, answer);
     },
     handWritten: (key, amount, account) => handWritten(dataSource, key, amount, account),
-    async twoRows(key, amount, account) {
+    async floor(key, amount, account) {
       const { master } = dataSource.driver as unknown as { readonly master: pg.Pool };
-      return (await master.query({ ...TWO_ROWS, values: [amount, account, key, FINGERPRINT] })).rows.length;
+      return (await master.query({ ...FLOOR, values: [amount, account, key, FINGERPRINT] })).rows.length;
     },
     async once(operation, amount, id) {
       const { status } = await accounts.once(operation, async (tx) => {

@@ -25,8 +25,12 @@ export function fingerprint(
   write?: FingerprintedWrite,
   operation?: OperationSummary,
 ): Buffer {
+  return hashed(payload === undefined ? "" : canonicalForm(payload, operation), write);
+}
+
+/** The fingerprint of a payload's canonical form. */
+export function hashed(form: string, write?: FingerprintedWrite): Buffer {
   const prefix = write === undefined ? "" : `{"$write":${JSON.stringify([write.verb, write.table])}}`;
-  const form = payload === undefined ? "" : canonicalForm(payload, operation);
   // By way of text, since node makes that faster than bytes of its own.
   return Buffer.from(hash("sha256", prefix + form, "hex"), "hex");
 }

@@ -213,10 +213,15 @@ export class BoundOperation<Tx> {
     return this.#run<R | null>(() => deleteWrite(args));
   }
 
-  async #run<R>(make: () => Write): Promise<WriteOutcome<R>> {
-    const identity = identify(this.#ref, this.#context.retentionMs);
-    const write = make();
-    return runWrite<Tx, R>(this.#context, claimWrite(identity, this.#ref, write), write);
+  /** What is wrong with the arguments rejects, as everything else does. */
+  #run<R>(make: () => Write): Promise<WriteOutcome<R>> {
+    try {
+      const identity = identify(this.#ref, this.#context.retentionMs);
+      const write = make();
+      return runWrite<Tx, R>(this.#context, claimWrite(identity, this.#ref, write), write);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 }
 

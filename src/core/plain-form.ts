@@ -5,6 +5,8 @@ const NODES_MAX = 500;
 const CHARACTERS_MAX = 10_000;
 const DEPTH_MAX = 8;
 
+/** Characters that stand for themselves in JSON. */
+const PLAIN_TEXT = /^[ !#-[\]-~]*$/;
 /** Characters that JSON escapes, and lone surrogates. */
 const UNSAFE = /["\\\p{Cc}\p{Cs}]/u;
 
@@ -15,8 +17,29 @@ const UNSAFE = /["\\\p{Cc}\p{Cs}]/u;
  * @returns undefined where the general encoder must be asked, be it only for the error
  */
 export function plainForm(value: unknown): string | undefined {
+  return form(value, DEPTH_MAX, { nodes: NODES_MAX });
+}
+
+/**
+ * The same of columns and values, as `plainForm` has it of an object that holds them.
+ *
+ * @returns undefined where the general encoder must be asked
+ */
+export function plainEntriesForm(
+  entries: readonly (readonly [name: string, value: unknown])[],
+): string | undefined {
   const walk = { nodes: NODES_MAX };
-  return form(value, DEPTH_MAX, walk);
+  // Sorted by name as the properties of an object are: by UTF-16 code units.
+  const ordered = entries.length > 1 ? [...entries].sort(([a], [b]) => (a < b ? -1 : 1)) : entries;
+  let text = "";
+  for (const [column, value] of ordered) {
+    // These would say that something else than its properties tells what the object means.
+    if (column === "toJSON" || column === "toFixed") return undefined;
+    const own = property(column, value, DEPTH_MAX, walk);
+    if (own === undefined) return undefined;
+    text += text === "" || own === "" ? own : `,${own}`;
+  }
+  return `{${text}}`;
 }
 
 function form(value: unknown, depth: number, walk: { nodes: number }): string | undefined {
@@ -26,7 +49,7 @@ function form(value: unknown, depth: number, walk: { nodes: number }): string | 
     case "string":
       return textForm(value);
     case "number":
-      return Number.isFinite(value) ? JSON.stringify(value) : undefined;
+      return Number.isFinite(value) ? String(value) : undefined;
     case "boolean":
       return value ? "true" : "false";
     case "bigint":
@@ -42,7 +65,7 @@ function form(value: unknown, depth: number, walk: { nodes: number }): string | 
 
 function textForm(text: string): string | undefined {
   if (text.length > CHARACTERS_MAX) return undefined;
-  if (!UNSAFE.test(text)) return `"${text}"`;
+  if (PLAIN_TEXT.test(text) || !UNSAFE.test(text)) return `"${text}"`;
   return text.isWellFormed() ? JSON.stringify(text) : undefined;
 }
 
@@ -65,14 +88,19 @@ function objectForm(value: object, depth: number, walk: { nodes: number }): stri
   if (keys.length > 1) keys.sort();
   let text = "";
   for (const key of keys) {
-    const entry = (value as Record<string, unknown>)[key];
-    if (entry === undefined) continue;
-    const name = textForm(key.startsWith("$") ? `$${key}` : key);
-    const own = form(entry, depth - 1, walk);
-    if (name === undefined || own === undefined) return undefined;
-    text += text === "" ? `${name}:${own}` : `,${name}:${own}`;
+    const own = property(key, (value as Record<string, unknown>)[key], depth - 1, walk);
+    if (own === undefined) return undefined;
+    text += text === "" || own === "" ? own : `,${own}`;
   }
   return `{${text}}`;
+}
+
+/** Empty where there is no value. */
+function property(key: string, value: unknown, depth: number, walk: { nodes: number }): string | undefined {
+  if (value === undefined) return "";
+  const name = textForm(key.startsWith("$") ? `$${key}` : key);
+  const own = form(value, depth, walk);
+  return name === undefined || own === undefined ? undefined : `${name}:${own}`;
 }
 
 /** Dates and bytes are common among the values of a write. */

@@ -1,11 +1,12 @@
 import { Call, type LedgerContext } from "./context.js";
-import type { ClaimedOperation, WriteAnswer } from "./dialect.js";
+import type { ClaimedOperation, OneStatementDialect, WriteAnswer } from "./dialect.js";
 import { type OpledgerError, RolledBackError, RowNotFoundError, VersionConflictError } from "./errors.js";
-import { fingerprint } from "./fingerprint.js";
+import { fingerprint, hashed } from "./fingerprint.js";
 import { type Operation, type OperationRef, summarize } from "./operation.js";
 import type { WriteOutcome } from "./outcome.js";
+import { plainArgumentsForm, writeArguments } from "./write-form.js";
 import { writeInTransaction } from "./write-in-transaction.js";
-import { type Write, writeArguments } from "./writes.js";
+import type { Write } from "./writes.js";
 
 /** How often a write may find that a concurrent transaction decided since its snapshot, before giving up. */
 export const WRITE_ROUNDS_MAX = 8;
@@ -31,11 +32,21 @@ export function claimWrite(
   identity: Operation,
   ref: OperationRef,
   write: Write,
-  intent: Intent = { verb: write.verb, arguments: writeArguments(write) },
+  intent?: Intent,
 ): ClaimedOperation {
-  const payload = ref.payload === undefined ? intent.arguments : ref.payload;
-  const form = { verb: intent.verb, table: write.table.join(".") };
-  return { ...identity, fingerprint: fingerprint(payload, form, summarize(identity)) };
+  const about = { verb: intent?.verb ?? write.verb, table: write.table.join(".") };
+  const { scope, operation, key, id, keyHash, retentionMs } = identity;
+  const short = ref.payload === undefined && intent === undefined ? plainArgumentsForm(write) : undefined;
+  const marks =
+    short === undefined
+      ? fingerprint(claimedPayload(ref, write, intent), about, summarize(identity))
+      : hashed(short, about);
+  return { scope, operation, key, id, keyHash, retentionMs, fingerprint: marks };
+}
+
+function claimedPayload({ payload }: OperationRef, write: Write, intent: Intent | undefined): unknown {
+  if (payload !== undefined) return payload;
+  return intent === undefined ? writeArguments(write) : intent.arguments;
 }
 
 /**
@@ -47,45 +58,54 @@ export async function runWrite<Tx, R>(
   write: Write,
 ): Promise<WriteOutcome<R>> {
   const call = new Call(context, operation);
-  const { database, dialect, waitMs, responseMs } = context;
-  const ask = asker(call, write);
-  const answer = await call.attempt(async () => {
-    const recalled = await recall(call, write);
-    if (recalled !== undefined) return recalled;
-    for (let round = 1; round <= WRITE_ROUNDS_MAX; round++) {
-      const read = await ask(round === 1 && call.attempts === 1);
-      if (read.status === "expired")
-        await database.run(dialect.forget(operation, { waitMs }), waitMs + responseMs);
-      else if (read.status === "recheck") call.emit("waited");
-      else if (read.status !== "open") return read;
-    }
-    throw undecided(call, write);
-  });
+  const answer = await call.attempt(() => attemptWrite(call, write));
   if (!isDone(answer)) throw refusal(call, answer, write);
   call.ended(answer.status);
   return outcome<R>(answer, write);
 }
 
+/** Asks until the answer is final. */
+async function attemptWrite<Tx>(call: Call<Tx>, write: Write): Promise<WriteAnswer> {
+  const { database, dialect, waitMs, responseMs } = call.context;
+  if (dialect.singleStatementWrites && call.isRecent) {
+    const recalled = await recall(call, dialect, write);
+    if (recalled !== undefined) return recalled;
+  }
+  for (let round = 1; round <= WRITE_ROUNDS_MAX; round++) {
+    const read = await ask(call, write, round === 1 && call.attempts === 1);
+    if (read.status === "expired")
+      await database.run(dialect.forget(call.operation, { waitMs }), waitMs + responseMs);
+    else if (read.status === "recheck") call.emit("waited");
+    else if (read.status !== "open") return read;
+  }
+  throw undecided(call, write);
+}
+
 /** Replays by a plain read, where this process has seen the operation completed. A script starts with such a read itself. */
-async function recall<Tx>(call: Call<Tx>, write: Write): Promise<WriteAnswer | undefined> {
-  const { database, dialect, responseMs } = call.context;
-  if (!call.isRecent || !dialect.singleStatementWrites) return undefined;
+async function recall<Tx>(
+  call: Call<Tx>,
+  dialect: OneStatementDialect,
+  write: Write,
+): Promise<WriteAnswer | undefined> {
+  const { database, responseMs } = call.context;
   const read = dialect.readWrite(await database.run(dialect.recallWrite(call.operation, write), responseMs));
   return RECALLED.has(read.status) ? read : undefined;
 }
 
-/** One attempt, in one statement where the dialect can, and in a transaction of several where it cannot. */
-function asker<Tx>(call: Call<Tx>, write: Write): (first: boolean) => Promise<WriteAnswer> {
+/** In one statement where the dialect can, and in a transaction of several where it cannot. */
+async function ask<Tx>(call: Call<Tx>, write: Write, first: boolean): Promise<WriteAnswer> {
   const { database, dialect, waitMs, responseMs, codec } = call.context;
-  if (!dialect.singleStatementWrites) {
-    const { attempts } = call;
-    return () => writeInTransaction(call, dialect, write, call.attempts > attempts + 1);
-  }
-  return async (first) => {
-    const options = { waitMs, redact: [...codec.redact], joined: database.joined, first };
-    const statement = dialect.write(call.operation, write, options);
-    return dialect.readWrite(await database.run(statement, waitMs + responseMs));
-  };
+  if (!dialect.singleStatementWrites) return writeInTransaction(call, dialect, write, call.attempts > 1);
+  const options = { waitMs, redact: namesOf(codec.redact), joined: database.joined, first };
+  return dialect.readWrite(
+    await database.run(dialect.write(call.operation, write, options), waitMs + responseMs),
+  );
+}
+
+const NONE: readonly string[] = [];
+
+function namesOf(redact: ReadonlySet<string>): readonly string[] {
+  return redact.size === 0 ? NONE : [...redact];
 }
 
 export function isDone(answer: WriteAnswer): answer is Done {

@@ -149,20 +149,6 @@ export function deleteWrite(args: DeleteArgs): Write {
   return { verb: "delete", ...shape("delete", "from", args.from, args), where };
 }
 
-/** What a write's fingerprint covers where the operation has no payload of its own. */
-export function writeArguments(write: Write): unknown {
-  const { verb, table, ...given } = write;
-  const unordered = Object.entries(given).map(([name, part]) => [name, withoutOrder(part)]);
-  return Object.fromEntries(unordered);
-}
-
-/** The order in which the caller named the columns does not count. */
-function withoutOrder(part: unknown): unknown {
-  if (!Array.isArray(part)) return part;
-  if (!part.some(Array.isArray)) return [...part].sort();
-  return Object.assign(Object.create(null), Object.fromEntries(part));
-}
-
 function shape(verb: string, field: string, table: unknown, args: Returning): WriteShape {
   if (typeof table !== "string" || !/^[^.]+(\.[^.]+)?$/.test(table)) {
     throw new TypeError(`${verb}: \`${field}\` must be "table" or "schema.table"`);
@@ -175,15 +161,18 @@ function entries(verb: string, field: string, given: unknown, absent: "omit" | "
   if (given === null || typeof given !== "object" || Array.isArray(given)) {
     throw new TypeError(`${verb}: \`${field}\` must be an object of columns and values`);
   }
-  const all = Object.entries(given);
-  if (all.length > COLUMNS_MAX)
+  const columns = Object.keys(given);
+  if (columns.length > COLUMNS_MAX)
     throw new TypeError(`${verb}: \`${field}\` holds more than ${COLUMNS_MAX} columns`);
-  const present = all.filter(([, value]) => value !== undefined);
-  if (absent === "refuse" && present.length < all.length) {
-    const missing = all.find(([, value]) => value === undefined)?.[0];
-    throw new TypeError(
-      `${verb}: \`${field}.${missing}\` is undefined; use null for SQL NULL, or leave it out`,
-    );
+  const present: [string, unknown][] = [];
+  for (const column of columns) {
+    const value = (given as ColumnValues)[column];
+    if (value !== undefined) present.push([column, value]);
+    else if (absent === "refuse") {
+      throw new TypeError(
+        `${verb}: \`${field}.${column}\` is undefined; use null for SQL NULL, or leave it out`,
+      );
+    }
   }
   return present;
 }

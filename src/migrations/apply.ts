@@ -51,7 +51,7 @@ async function applySteps(
   const { engine } = options;
   if (engine === "mysql" || engine === "mariadb") return underNamedLock(executor, options, steps);
   const name = nameOf(options);
-  const opening = engine === "sqlite" ? [plain("BEGIN IMMEDIATE")] : postgresOpening(name, options.waitMs);
+  const opening = engine === "sqlite" ? sqliteOpening(options.waitMs) : postgresOpening(name, options.waitMs);
   try {
     for (const statement of opening) await executor.run(statement);
     const { from, missing } = await plan(executor, options, steps);
@@ -73,6 +73,10 @@ function plain(sql: string): Statement {
 
 function nameOf({ schema, table = "opledger_operations" }: MigrationOptions): LedgerName {
   return { schema, table };
+}
+
+function sqliteOpening(waitMs: number): Statement[] {
+  return [plain(`PRAGMA busy_timeout = ${Math.trunc(waitMs)}`), plain("BEGIN IMMEDIATE")];
 }
 
 /** The lock ends with the transaction, so that a pooler that hands out connections by transaction does no harm. */

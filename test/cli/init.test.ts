@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { availableEngines, openDatabase } from "./database.js";
 import { newProject, type Project } from "./project.js";
 import { answer, opledger } from "./run.js";
 
@@ -128,6 +129,50 @@ describe("opledger init", () => {
     expect(stderr).toMatch(message);
     expect(stderr).toMatch(/--for prisma\|typeorm\|sql --engine/);
     expect(each.files()).toEqual(before);
+  });
+
+  describe.each(availableEngines().filter((engine) => engine === "mysql" || engine === "mariadb"))(
+    "where the project says MySQL, and the server is %s",
+    (engine) => {
+      const files = { "package.json": "{}", "prisma/schema.prisma": schema("mysql") };
+
+      it.each(["--url", "DATABASE_URL"])("asks the server that %s names", async (by) => {
+        const database = await openDatabase(engine);
+        const { folder, read } = project(files);
+        const env = by === "--url" ? {} : { DATABASE_URL: database.url };
+        try {
+          const args = ["init", ...(by === "--url" ? ["--url", database.url] : [])];
+          const said = await answer(args, { cwd: folder, env });
+          expect(said).toMatchObject({ found: { tool: "prisma", engine } });
+          expect(said).not.toHaveProperty("note");
+          const [written = ""] = (said as { written: string[] }).written;
+          // Which only this engine's server takes.
+          await database.script(read(written));
+          expect(await answer(["migrate", "--url", database.url])).toMatchObject({ from: 1, applied: [] });
+          // Nobody is asked the second time.
+          expect(await answer(["init"], { cwd: folder })).toMatchObject({ found: { engine }, written: [] });
+        } finally {
+          await database.drop();
+        }
+      });
+    },
+  );
+
+  it("takes MySQL's word where no server can be asked, and says so", async () => {
+    const files = { "package.json": "{}", "prisma/schema.prisma": schema("mysql") };
+    const gone = "mysql://root@127.0.0.1:1/shop";
+    const { folder } = project(files);
+    const { stdout } = await opledger(["init", "--dry-run"], { cwd: folder });
+    expect(stdout).toMatch(
+      /^Found Prisma on mysql .*\n\n! taken for MySQL; where it is MariaDB, add --engine mariadb/,
+    );
+    const unanswered = await answer(["init", "--dry-run"], { cwd: folder, env: { DATABASE_URL: gone } });
+    expect(unanswered).toMatchObject({ note: expect.stringMatching(/DATABASE_URL was not reached/) });
+    const other = { DATABASE_URL: "postgres://127.0.0.1:1/shop" };
+    expect(await answer(["init", "--dry-run"], { cwd: folder, env: other })).toHaveProperty("note");
+    const chosen = await answer(["init", "--dry-run", "--engine", "mysql"], { cwd: folder });
+    expect(chosen).not.toHaveProperty("note");
+    expect((await opledger(["init", "--url", gone], { cwd: folder })).exitCode).toBe(3);
   });
 
   it("takes what the options say where a project says several things, or nothing", async () => {

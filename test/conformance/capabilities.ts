@@ -101,6 +101,8 @@ export const CAPABILITIES = {
   "mysql2 pool × MariaDB 10.11": MARIADB,
   "mysql2 pool × MySQL 9.7": MYSQL,
   "mysql2 callback pool, no FOUND_ROWS × MariaDB 10.11": MARIADB,
+  "mysql2 pool, no procedures × MySQL 9.7": MYSQL,
+  "mysql2 other names × MySQL 9.7": { ...MYSQL, ledgerName: "custom" },
   "mysql2 connection × MySQL 9.7": { ...MYSQL, concurrent: false },
   "Prisma × PostgreSQL 15": POSTGRES,
   "Prisma × MariaDB 10.11": MARIADB,

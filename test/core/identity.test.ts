@@ -28,6 +28,10 @@ describe("the id of an operation", () => {
     ["acme", "create_invoice", "key-1"],
     ["ÄÖ😂", "日本語", "e\u0301"],
     ["x".repeat(255), "y".repeat(255), "z".repeat(255)],
+    ["x".repeat(127), "~ ~", "z".repeat(127)],
+    ["x".repeat(128), "o", "k"],
+    ["", "o", "z".repeat(128)],
+    ["tab\t", "o", "del\u007f"],
   ])("is SHA-256 over the length-prefixed parts, cut to 128 bits (%s, %s, %s)", (scope, operation, key) => {
     expect(idOf({ ...(scope === "" ? {} : { scope }), operation, key })).toBe(
       digest(scope, operation, key).slice(0, 32),

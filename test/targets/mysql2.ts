@@ -28,8 +28,11 @@ export interface MysqlTarget {
   readonly cases: number;
   /** What the fixture's own ledger runs over; `promise pool` unless given. */
   readonly source?: "promise pool" | "pool" | "connection";
-  readonly ledger?: { readonly table: string };
+  /** Of the ledger; `aside` in another database than the tables that its users write to. */
+  readonly ledger?: { readonly table: string; readonly aside?: boolean };
   readonly flags?: readonly string[];
+  /** Whether the ledger has its procedures; true unless given. */
+  readonly procedures?: boolean;
   readonly extras?: readonly Concern[];
 }
 
@@ -127,6 +130,7 @@ class MysqlFixture implements Fixture {
     "COMMIT AND CHAIN",
   ];
   readonly ledgerTable: string;
+  readonly #names: { readonly table?: string; readonly schema?: string };
   readonly #admin: mysql.Pool;
   readonly #source: Source;
   readonly #processes = new Set<Process>();
@@ -138,7 +142,9 @@ class MysqlFixture implements Fixture {
     readonly database: string,
     source: (url: string) => Source,
   ) {
-    this.ledgerTable = quote(options.ledger?.table ?? "opledger_operations");
+    const { table = "opledger_operations", aside = false } = options.ledger ?? {};
+    this.#names = { table, ...(aside && { schema: `${database}_side` }) };
+    this.ledgerTable = aside ? `${quote(`${database}_side`)}.${quote(table)}` : quote(table);
     this.#admin = mysql.createPool({
       uri: url,
       connectionLimit: 3,
@@ -165,14 +171,16 @@ class MysqlFixture implements Fixture {
       const pool = { ...config(uri, options), connectionLimit: 5 };
       return options.source === "pool" ? callback.createPool(pool) : mysql.createPool(pool);
     });
-    await fixture.migrate(options.ledger ?? {});
+    await fixture.migrate(fixture.#names);
     for (const sql of fixtureSchema(`${database}_side`)) await fixture.query(sql);
     return fixture;
   }
 
-  async migrate(names: { readonly table?: string }): Promise<void> {
+  async migrate(names: { readonly table?: string; readonly schema?: string }): Promise<void> {
     for (const { upStatements } of ledgerMigrations(this.options.server, names)) {
-      for (const sql of upStatements) await this.query(sql);
+      for (const sql of upStatements) {
+        if (this.options.procedures !== false || !sql.includes("CREATE PROCEDURE")) await this.query(sql);
+      }
     }
   }
 
@@ -190,7 +198,7 @@ class MysqlFixture implements Fixture {
 
   /** The adapter's own ledger, for cases about the client. */
   mysqlLedger(source: Source, settings: LedgerSettings = {}): MysqlLedger {
-    return createLedger(source, { ...this.options.ledger, ...settings });
+    return createLedger(source, { ...this.#names, ...settings });
   }
 
   #over(source: Source, settings: LedgerSettings): TestLedger {

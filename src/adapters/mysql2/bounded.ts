@@ -1,5 +1,5 @@
 import type { Executor, ResultSet, Statement } from "../../core/executor.js";
-import { LedgerDuplicate } from "../../core/failure.js";
+import { LedgerDuplicate, NotOurs } from "../../core/failure.js";
 import { ERRNO } from "../../dialects/mysql/failure.js";
 import type { Connection } from "./client.js";
 import { errnoOf, isConnectionLoss } from "./failure.js";
@@ -70,6 +70,18 @@ export class Bounded implements Executor {
       if (!lost) {
         await send("SET SESSION innodb_lock_wait_timeout = @opledger_wait").catch(() => connection.destroy());
       }
+    }
+  }
+}
+
+/** Runs the statements that end an operation, each of which must affect as many rows as it says. */
+export async function closeInTurn(executor: Executor, closing: readonly Statement[]): Promise<void> {
+  for (const each of closing) {
+    try {
+      const { affected } = await executor.run(each);
+      if (each.affects !== undefined && affected !== each.affects) throw new NotOurs(undefined);
+    } catch (error) {
+      throw errnoOf(error) === 1062 ? new LedgerDuplicate(error) : error;
     }
   }
 }

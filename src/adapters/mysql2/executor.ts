@@ -7,17 +7,9 @@ import type {
   Statement,
   TransactionPlan,
 } from "../../core/executor.js";
-import {
-  CommitLost,
-  ConnectionLost,
-  LedgerDuplicate,
-  NotOurs,
-  TransactionOver,
-  Unavailable,
-} from "../../core/failure.js";
+import { CommitLost, ConnectionLost, NotOurs, TransactionOver, Unavailable } from "../../core/failure.js";
 import { Mutex } from "../../core/mutex.js";
 import { inOrder } from "../../core/script.js";
-import { CANARY } from "../../dialects/mysql/fold.js";
 import type { Traits } from "../../dialects/mysql/traits.js";
 import { Bounded } from "./bounded.js";
 import {
@@ -28,9 +20,10 @@ import {
   type MysqlPoolLike,
   poolOf,
 } from "./client.js";
-import { errnoOf, isConnectionLoss, isGone, survive } from "./failure.js";
+import { isConnectionLoss, isGone, survive } from "./failure.js";
 import { JoinedMysqlDatabase } from "./joined.js";
 import { Sender, type SessionOptions } from "./session.js";
+import { BEGIN, COMMIT, MARK, ROLLBACK, stepsOf } from "./steps.js";
 import { type MysqlTransaction, TransactionHandle } from "./transaction.js";
 import { waitSeconds } from "./wait.js";
 
@@ -137,11 +130,6 @@ export class MysqlDatabase implements Database<MysqlTransaction> {
   }
 }
 
-const COMMIT = statement("COMMIT");
-const ROLLBACK = statement("ROLLBACK");
-const BEGIN = statement("START TRANSACTION");
-const MARK = statement(`SAVEPOINT ${CANARY}`);
-
 const ISOLATION_LEVELS: ReadonlySet<string> = new Set(["read committed", "repeatable read", "serializable"]);
 
 /** One transaction of the ledger's own: two round trips beside the body's. */
@@ -149,7 +137,6 @@ class OwnTransaction<T> {
   readonly #connection: Connection;
   readonly #sender: Sender;
   readonly #plan: TransactionPlan<MysqlTransaction, T>;
-  readonly #waitSeconds: number;
   readonly #bounded: Bounded;
   #open = false;
 
@@ -157,8 +144,7 @@ class OwnTransaction<T> {
     this.#connection = connection;
     this.#sender = sender;
     this.#plan = plan;
-    this.#waitSeconds = waitSeconds(plan.waitMs, sender.traits);
-    this.#bounded = new Bounded(connection, sender, plan.timeoutMs, this.#waitSeconds);
+    this.#bounded = new Bounded(connection, sender, plan.timeoutMs, waitSeconds(plan.waitMs, sender.traits));
   }
 
   async run(): Promise<T> {
@@ -193,30 +179,21 @@ class OwnTransaction<T> {
   }
 
   async #begin(): Promise<readonly ResultSet[]> {
-    const { opening, script, timeoutMs } = this.#plan;
-    const folder = this.#sender.folder(this.#connection);
-    const options = { waitSeconds: this.#waitSeconds };
-    if (script !== undefined) {
-      const { results, open } = await this.#sender.fold(
-        this.#connection,
-        folder.script(script, options),
-        timeoutMs,
-      );
-      this.#open = open;
-      return inOrder(results);
-    }
-    if (opening.length === 0) {
+    const { opening, script } = this.#plan;
+    if (opening.length === 0 && script === undefined) {
       await this.#send(BEGIN);
       this.#open = true;
       return [];
     }
-    const { results, open } = await this.#sender.fold(
-      this.#connection,
-      folder.opening(opening, options),
-      timeoutMs,
-    );
+    const steps = stepsOf(this.#bounded);
+    if (script === undefined) {
+      const { results, open } = await steps.opening(opening);
+      this.#open = open;
+      return results;
+    }
+    const { results, open } = await steps.script(script);
     this.#open = open;
-    return results;
+    return inOrder(results);
   }
 
   /** A statement between opening and closing. Where the opening left no transaction open, there is one from now on. */
@@ -231,17 +208,13 @@ class OwnTransaction<T> {
 
   async #commit(closing: readonly Statement[]): Promise<void> {
     if (closing.length === 0 && !this.#open) return;
-    const { script, timeoutMs } = this.#plan;
-    const folder = this.#sender.folder(this.#connection);
-    // A script runs nothing but the ledger's own statements, which cannot have ended the transaction.
-    const options = { waitSeconds: this.#waitSeconds, proof: script === undefined };
     try {
-      if (closing.length === 0) await this.#send(COMMIT);
-      else await this.#sender.fold(this.#connection, folder.closing(closing, options), timeoutMs);
+      // A script runs nothing but the ledger's own statements, which cannot have ended the transaction.
+      if (closing.length > 0) await stepsOf(this.#bounded).closing(closing, this.#plan.script === undefined);
+      else await this.#send(COMMIT);
     } catch (error) {
       // From the moment COMMIT is sent, a broken connection says nothing of what became of it.
-      if (isConnectionLoss(error)) throw new CommitLost(error);
-      throw errnoOf(error) === 1062 ? new LedgerDuplicate(error) : error;
+      throw isConnectionLoss(error) ? new CommitLost(error) : error;
     }
   }
 

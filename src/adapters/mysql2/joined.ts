@@ -7,18 +7,12 @@ import type {
   Statement,
   TransactionPlan,
 } from "../../core/executor.js";
-import {
-  ConnectionLost,
-  LedgerDuplicate,
-  NotOurs,
-  TransactionOver,
-  Unavailable,
-} from "../../core/failure.js";
+import { ConnectionLost, NotOurs, TransactionOver, Unavailable } from "../../core/failure.js";
 import { inOrder, runScript } from "../../core/script.js";
 import { inTurn } from "../../core/turns.js";
-import { Bounded } from "./bounded.js";
+import { Bounded, closeInTurn } from "./bounded.js";
 import { type Connection, connectionOf, type MysqlConnectionLike } from "./client.js";
-import { errnoOf, isGone, survive } from "./failure.js";
+import { isGone, survive } from "./failure.js";
 import type { Sender } from "./session.js";
 import { type MysqlTransaction, TransactionHandle } from "./transaction.js";
 import { waitSeconds } from "./wait.js";
@@ -81,7 +75,7 @@ export class JoinedMysqlDatabase implements Database<MysqlTransaction> {
     const opened =
       script === undefined ? await inSequence(executor, opening) : inOrder(await runScript(executor, script));
     const { closing, value } = await this.#body(plan, opened, executor);
-    await executor.all(() => close(executor, closing));
+    await executor.all(() => closeInTurn(executor, closing));
     await release();
     return value;
   }
@@ -152,15 +146,4 @@ async function inSequence(executor: Executor, statements: readonly Statement[]):
   const results: ResultSet[] = [];
   for (const each of statements) results.push(await executor.run(each));
   return results;
-}
-
-async function close(executor: Executor, closing: readonly Statement[]): Promise<void> {
-  for (const each of closing) {
-    try {
-      const { affected } = await executor.run(each);
-      if (each.affects !== undefined && affected !== each.affects) throw new NotOurs(undefined);
-    } catch (error) {
-      throw errnoOf(error) === 1062 ? new LedgerDuplicate(error) : error;
-    }
-  }
 }

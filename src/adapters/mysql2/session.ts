@@ -1,6 +1,6 @@
 import type { Failure, ResultSet, Row, Statement } from "../../core/executor.js";
 import { ResponseTimeout } from "../../core/failure.js";
-import { ERRNO } from "../../dialects/mysql/failure.js";
+import { ERRNO, lacksProcedure } from "../../dialects/mysql/failure.js";
 import type { Folded, Folder } from "../../dialects/mysql/fold.js";
 import { MARIADB_FOLDER } from "../../dialects/mysql/fold-mariadb.js";
 import { mysqlFolder } from "../../dialects/mysql/fold-mysql.js";
@@ -30,6 +30,7 @@ interface Answer {
 export class Sender {
   #engine: EngineName | undefined;
   #prepared: boolean;
+  #procedures = true;
   /** The connections on which the last statement without rows left a transaction open. */
   readonly #open = new WeakSet<Connection>();
 
@@ -52,9 +53,19 @@ export class Sender {
     return this.#engine;
   }
 
-  folder(connection: Connection): Folder {
+  /** Undefined where nothing can be folded. */
+  folder(connection: Connection): Folder | undefined {
     if (this.traits.compoundStatements) return MARIADB_FOLDER;
+    if (!this.#procedures) return undefined;
     return mysqlFolder(this.options, (statement) => inlined(statement, connection.config?.timezone));
+  }
+
+  /** Whether an error says that the ledger's procedures are missing, or not ours to call; they are done without from now on. */
+  lacksProcedures(error: unknown): boolean {
+    if (!(error instanceof Error) || !lacksProcedure(errnoOf(error), error.message, this.options.table))
+      return false;
+    this.#procedures = false;
+    return true;
   }
 
   failure(error: unknown): Failure {

@@ -9,7 +9,8 @@ import type {
   TransactionPlan,
 } from "../../core/executor.js";
 import { CommitLost, ConnectionLost, NotOurs } from "../../core/failure.js";
-import type { PgClientLike, PgPoolLike, PgResult } from "./client.js";
+import type { PgClientLike, PgPoolLike } from "./client.js";
+import type { PgAnswer } from "./exchange.js";
 import { isConnectionLoss, isGone, sqlState, survive } from "./failure.js";
 import { Leases, oneSavepoint } from "./lease.js";
 import { type PgExecutorOptions, resultSet, Sender, statement } from "./sender.js";
@@ -199,7 +200,7 @@ async function commit<T>(
   firstError: unknown,
   timeoutMs: number,
 ): Promise<T> {
-  let results: readonly PgResult[];
+  let results: readonly PgAnswer[];
   try {
     results = await sender.send(client, [...closing, ends.commit], timeoutMs);
   } catch (error) {

@@ -7,7 +7,7 @@ import { survive } from "./failure.js";
 export interface Lease {
   readonly client: PgClientLike;
   /** @param broken the connection must not be used again */
-  readonly release: (broken: boolean) => void;
+  release(broken: boolean): void;
 }
 
 /** Hands out the connections of a pool, or the one connection there is to one operation at a time. */
@@ -24,14 +24,18 @@ export class Leases {
     return isPool(this.#source) ? this.#fromPool(this.#source) : this.#single(this.#source);
   }
 
+  /** A pool without a timeout of its own would wait for ever; but a connection that is idle it hands over at once. */
   async #fromPool(pool: PgPoolLike): Promise<Lease> {
-    const client = await connect(pool, this.#acquireMs);
+    const connecting = pool.connect();
+    const atOnce = pool.idleCount > 0 && pool.idleCount >= pool.waitingCount;
+    let client: PgPoolClientLike;
+    try {
+      client = await (atOnce ? connecting : inTime(connecting, this.#acquireMs));
+    } catch (error) {
+      throw new Unavailable("no connection", { cause: error });
+    }
     survive(client);
-    const release = (broken: boolean): void => {
-      if (broken) cut(client);
-      client.release(broken);
-    };
-    return { client, release };
+    return new Pooled(client);
   }
 
   async #single(client: PgClientLike): Promise<Lease> {
@@ -44,6 +48,15 @@ export class Leases {
       );
     }
     return { client, release: unlock };
+  }
+}
+
+class Pooled implements Lease {
+  constructor(readonly client: PgPoolClientLike) {}
+
+  release(broken: boolean): void {
+    if (broken) cut(this.client);
+    this.client.release(broken);
   }
 }
 
@@ -95,17 +108,6 @@ async function locked(mutex: Mutex, waitMs: number): Promise<() => void> {
   const unlock = await mutex.lock(waitMs);
   if (unlock !== undefined) return unlock;
   throw new Unavailable(`the client was busy with another operation for ${waitMs} ms`);
-}
-
-/** A pool without a timeout of its own would wait for ever; but a connection that is idle it hands over at once. */
-async function connect(pool: PgPoolLike, acquireMs: number): Promise<PgPoolClientLike> {
-  const connecting = pool.connect();
-  const atOnce = pool.idleCount > 0 && pool.idleCount >= pool.waitingCount;
-  try {
-    return await (atOnce ? connecting : inTime(connecting, acquireMs));
-  } catch (error) {
-    throw new Unavailable("no connection", { cause: error });
-  }
 }
 
 async function inTime(connecting: Promise<PgPoolClientLike>, acquireMs: number): Promise<PgPoolClientLike> {

@@ -1,7 +1,8 @@
 import type { Failure, ResultSet, Statement } from "../../core/executor.js";
 import { ResponseTimeout } from "../../core/failure.js";
 import type { LedgerName } from "../../dialects/postgres/failure.js";
-import { canCut, cut, type PgClientLike, type PgQueryConfig, type PgResult } from "./client.js";
+import { canCut, cut, type PgClientLike, type PgQueryConfig } from "./client.js";
+import type { PgAnswer } from "./exchange.js";
 import { noteLoss, noteReprepare, pgFailure, sqlState } from "./failure.js";
 import { pipelined } from "./pipeline.js";
 
@@ -31,8 +32,8 @@ export class Sender {
   }
 
   config({ sql, values, name }: Statement): PgQueryConfig {
-    const config = { text: sql, values: [...values] };
-    return this.#named && name !== undefined ? { ...config, name: this.#current(name) } : config;
+    const current = this.#named && name !== undefined ? this.#current(name) : undefined;
+    return { text: sql, values: values as unknown[], name: current };
   }
 
   #current(name: string): string {
@@ -65,21 +66,40 @@ export class Sender {
     noteReprepare(error);
   }
 
-  async send(client: PgClientLike, statements: readonly Statement[], timeoutMs: number): Promise<PgResult[]> {
+  /**
+   * Sends statements together and waits for their answers, but not for ever: a connection that stays silent is cut, which
+   * fails the query, and its answer cannot come late.
+   */
+  async send(client: PgClientLike, statements: readonly Statement[], timeoutMs: number): Promise<PgAnswer[]> {
     const configs = statements.map((statement) => this.config(statement));
-    const used = this.#usedNames(client);
+    const timer = canCut(client) ? setTimeout(cut, timeoutMs, client) : undefined;
     try {
-      const results = await answered(client, pipelined(client, configs), timeoutMs);
-      for (const { name } of configs) if (name !== undefined) used.add(name);
-      return results;
+      const answer = pipelined(client, configs);
+      const answers = await (timer === undefined ? orSilence(answer, timeoutMs) : answer);
+      this.#remember(client, configs);
+      return answers;
     } catch (error) {
-      noteLoss(client, error);
-      this.#learn(
-        error,
-        configs.some(({ name }) => name !== undefined && used.has(name)),
-      );
-      throw error;
+      throw this.#failed(client, configs, error);
+    } finally {
+      clearTimeout(timer);
     }
+  }
+
+  #remember(client: PgClientLike, configs: readonly PgQueryConfig[]): void {
+    const used = this.#usedNames(client);
+    for (const { name } of configs) if (name !== undefined) used.add(name);
+  }
+
+  #failed(client: PgClientLike, configs: readonly PgQueryConfig[], error: unknown): unknown {
+    const used = this.#usedNames(client);
+    noteLoss(client, error);
+    this.#learn(
+      error,
+      configs.some(({ name }) => name !== undefined && used.has(name)),
+    );
+    // Made where the socket was read; this leads back to the call.
+    if (error instanceof Error) Error.captureStackTrace(error);
+    return error;
   }
 
   #usedNames(client: PgClientLike): Set<string> {
@@ -92,27 +112,20 @@ export class Sender {
   }
 }
 
-/**
- * Waits for an answer, but not for ever: a connection that stays silent is cut, which fails the query, and its answer
- * cannot come late.
- */
-async function answered<T>(client: PgClientLike, answer: Promise<T>, timeoutMs: number): Promise<T> {
+/** Of a client whose connection cannot be cut, a late answer is left to itself. */
+async function orSilence<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new ResponseTimeout(timeoutMs)), timeoutMs);
+  });
   try {
-    if (canCut(client)) {
-      timer = setTimeout(cut, timeoutMs, client);
-      return await answer;
-    }
-    const silence = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new ResponseTimeout(timeoutMs)), timeoutMs);
-    });
     return await Promise.race([answer, silence]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-export function resultSet({ rows, rowCount }: PgResult): ResultSet {
+export function resultSet({ rows, rowCount }: PgAnswer): ResultSet {
   return { rows, affected: rowCount ?? 0 };
 }
 

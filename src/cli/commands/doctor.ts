@@ -40,9 +40,9 @@ application does, since roles and poolers change what is seen. Exits with 1 wher
         beside: (use) => withDatabase(io, options, use),
       });
       const diagnosis = await examine(patient);
-      const { shown, ledgerName } = database;
+      const { shown, ledgerName, driver } = database;
       return {
-        data: { ...diagnosis, database: shown, ledger: ledgerName },
+        data: { ...diagnosis, database: shown, ledger: ledgerName, driver },
         text: (style) =>
           diagnosisText(
             diagnosis,

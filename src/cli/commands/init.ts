@@ -15,12 +15,14 @@ import { detect, type FoundTool } from "../detect.js";
 import { CliError, EXIT } from "../exit.js";
 import { migrationTexts, writeNew } from "../files.js";
 import type { Io, Style } from "../io.js";
+import { askEngine } from "./init-engine.js";
 import { ledgerModel, NEXT_STEPS, type NextSteps } from "./init-snippets.js";
 import { languageOf } from "./migration-create.js";
 
 interface InitFlags {
   readonly for?: MigrationTool;
   readonly engine?: Engine;
+  readonly url?: string;
   readonly out?: string;
   readonly dryRun?: boolean;
   readonly yes?: boolean;
@@ -31,7 +33,9 @@ export const init: CliCommand = defineCommand<InitFlags>({
   summary: "adopt opledger in this project",
   details: `
 Looks at package.json, the Prisma schema and the TypeORM data source, writes the ledger's migration for the tool that it
-finds, and prints the code to add. Nothing is overwritten, and a second run writes nothing. Asks first on a terminal.`,
+finds, and prints the code to add. Nothing is overwritten, and a second run writes nothing. Asks first on a terminal.
+
+MySQL and MariaDB look the same in a Prisma schema and in package.json: where a URL is at hand, the server is asked.`,
   examples: [
     ["opledger init", "look, ask, write"],
     ["opledger init --dry-run", "show what would be written, as a diff"],
@@ -43,15 +47,20 @@ finds, and prints the code to add. Nothing is overwritten, and a second run writ
       .addOption(
         new Option("--engine <engine>", "the database").choices(["postgres", "mysql", "mariadb", "sqlite"]),
       )
+      .option("--url <url>", "the database, to tell MariaDB from MySQL (default: DATABASE_URL)")
       .option("--out <folder>", "where the migration goes (default: where the tool's others are)")
       .option("--dry-run", "show a diff, and write nothing")
       .option("--yes", "do not ask"),
   run: async ({ options, io }) => {
-    const chosen = choose(await detect(io.cwd), options);
+    const found = choose(await detect(io.cwd), options);
+    const texts = migrationTexts(resolve(io.cwd, found.folder));
+    const known =
+      options.engine === undefined ? await askEngine(found.engine, texts, options.url, io) : found;
+    const chosen = { ...found, ...known };
     const { tool, engine, folder } = chosen;
-    const known = generatedLedger(migrationTexts(resolve(io.cwd, folder)), { engine });
+    const ledger = generatedLedger(texts, { engine });
     const language = languageOf({ for: tool, engine }, io.cwd);
-    const { version: from = 0, partitions = false } = known ?? {};
+    const { version: from = 0, partitions = false } = ledger ?? {};
     const files = generateMigrations({ tool, engine, from, partitions, language, at: new Date() });
     const steps: NextSteps = { ...NEXT_STEPS[tool](engine), model: missingModel(chosen, io.cwd) };
     if (files.length > 0 && options.dryRun !== true) await agreed(io, options, files, chosen);
@@ -63,6 +72,8 @@ finds, and prints the code to add. Nothing is overwritten, and a second run writ
 /** A way to the database, with nothing left open. */
 interface Chosen extends FoundTool {
   readonly engine: Engine;
+  readonly asked?: boolean;
+  readonly note?: string;
 }
 
 /** @throws {CliError} the project says nothing, or too much */
@@ -110,8 +121,9 @@ async function agreed(
   if (isCancel(answer) || !answer) throw new CliError(EXIT.no, "Nothing was written.");
 }
 
-function foundText({ tool, engine, because }: Chosen): string {
-  return `Found ${{ prisma: "Prisma", typeorm: "TypeORM", sql: "no ORM" }[tool]} on ${engine} (${because})`;
+function foundText({ tool, engine, because, asked = false }: Chosen): string {
+  const known = asked ? `${because}, and the server` : because;
+  return `Found ${{ prisma: "Prisma", typeorm: "TypeORM", sql: "no ORM" }[tool]} on ${engine} (${known})`;
 }
 
 interface Outcome {
@@ -123,12 +135,18 @@ interface Outcome {
 }
 
 function report({ chosen, files, written, steps, dryRun }: Outcome): Report {
-  const { tool, engine, because, folder } = chosen;
+  const { tool, engine, because, folder, note } = chosen;
   const paths = files.map(({ path }) => join(folder, path));
   return {
-    data: { found: { tool, engine, because }, ...(dryRun ? { wouldWrite: paths } : { written }), ...steps },
+    data: {
+      found: { tool, engine, because },
+      note,
+      ...(dryRun ? { wouldWrite: paths } : { written }),
+      ...steps,
+    },
     text: (style) => {
       const lines = [foundText(chosen), ""];
+      if (note !== undefined) lines.push(`${style.yellow("!")} ${note}`, "");
       if (files.length === 0)
         lines.push(`${style.green("✔")} ${folder} has the ledger's migration already; nothing to write`);
       for (const { path, text } of dryRun ? files : []) lines.push(diffOf(join(folder, path), text, style));

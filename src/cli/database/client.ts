@@ -7,6 +7,8 @@ export interface Client {
   readonly engine: Engine;
   /** As the server reports it, e.g. `17.2` or `10.11.19-MariaDB`. */
   readonly version: string;
+  /** The package that it is reached by. */
+  readonly driver: string;
   /** Runs one statement on the one connection; placeholders are the engine's own. */
   query(sql: string, values?: readonly unknown[]): Promise<ResultSet>;
   /** The ledger over the same connection. */

@@ -4,16 +4,17 @@ import { pathToFileURL } from "node:url";
 import { CliError, EXIT } from "../exit.js";
 
 /**
- * Loads the first of some packages that is there: the project's own, since a driver is no dependency of opledger and
- * `npx` may have put opledger elsewhere, or else the one beside opledger.
+ * Loads the first of some packages that is there: one of the project's own, since a driver is no dependency of opledger and
+ * `npx` may have put opledger elsewhere, or else one beside opledger.
  *
  * @throws {CliError} none of them is installed
  */
 export async function loadDriver(names: readonly string[], cwd: string): Promise<LoadedDriver> {
-  for (const name of names) {
-    const module =
-      (await loadFrom(join(cwd, "package.json"), name)) ?? (await loadFrom(import.meta.url, name));
-    if (module !== undefined) return { name, module };
+  for (const base of [join(cwd, "package.json"), import.meta.url]) {
+    for (const name of names) {
+      const module = await loadFrom(base, name);
+      if (module !== undefined) return { name, module };
+    }
   }
   throw new CliError(
     EXIT.unreachable,
@@ -37,5 +38,16 @@ async function loadFrom(base: string, name: string): Promise<LoadedDriver["modul
   } catch {
     return undefined;
   }
-  return import(file.startsWith("node:") ? file : pathToFileURL(file).href);
+  return file.startsWith("node:") ? quietly(() => import(file)) : import(pathToFileURL(file).href);
+}
+
+/** Node says of its SQLite that it is experimental, which nobody at the command line can do anything about. */
+async function quietly<T>(load: () => Promise<T>): Promise<T> {
+  const { emitWarning } = process;
+  process.emitWarning = () => undefined;
+  try {
+    return await load();
+  } finally {
+    process.emitWarning = emitWarning;
+  }
 }

@@ -40,6 +40,7 @@ export async function connectMysql(target: string, { cwd }: ConnectOptions): Pro
   return {
     engine,
     version,
+    driver: "mysql2",
     query,
     ledger: ({ schema, table }) => createLedger(connection, { schema, table, engine, prepare: false }),
     close: () => connection.end(),

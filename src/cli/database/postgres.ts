@@ -32,6 +32,7 @@ export async function connectPostgres(target: string, { cwd }: ConnectOptions): 
   return {
     engine: "postgres",
     version: String(rows[0]?.server_version),
+    driver: "pg",
     query,
     ledger: ({ schema, table }) => createLedger(client, { schema, table, prepare: false }),
     close: () => client.end(),

@@ -13,8 +13,9 @@ import { loadDriver } from "./drivers.js";
 interface Connection {
   exec(sql: string): unknown;
   prepare(sql: string): {
-    /** Whether it gives rows; Node's own does not say. */
+    /** Whether it gives rows; Node's own says by its columns, and before 22.16 not at all. */
     readonly reader?: boolean;
+    columns?(): readonly unknown[];
     all(...values: readonly unknown[]): Row[];
     run(...values: readonly unknown[]): { readonly changes: number | bigint };
   };
@@ -35,7 +36,7 @@ export async function connectSqlite(target: string, { cwd, create }: ConnectOpti
       hint: "check the file's name; a new ledger is made by `npx opledger migrate`",
     });
   }
-  const { module } = await loadDriver(DRIVERS, cwd);
+  const { name, module } = await loadDriver(DRIVERS, cwd);
   const Opened = (module.DatabaseSync ?? module.default ?? module) as Open;
   const connection = new Opened(file);
   // Node's own takes values one by one; the others would take a lone Buffer for named parameters.
@@ -43,21 +44,44 @@ export async function connectSqlite(target: string, { cwd, create }: ConnectOpti
     module.DatabaseSync === undefined ? [[...values]] : values;
   connection.exec(`PRAGMA busy_timeout = ${BUSY_MS}`);
   const query: Client["query"] = async (sql, values = []) => {
-    const statement = connection.prepare(sql);
-    if (statement.reader ?? GIVES_ROWS.test(sql)) {
-      const rows = statement.all(...bound(values));
-      return { rows, affected: rows.length };
+    try {
+      const statement = connection.prepare(sql);
+      if (givesRows(statement, sql)) {
+        const rows = statement.all(...bound(values));
+        return { rows, affected: rows.length };
+      }
+      return { rows: [], affected: Number(statement.run(...bound(values)).changes) };
+    } catch (error) {
+      throw withCode(error);
     }
-    return { rows: [], affected: Number(statement.run(...bound(values)).changes) };
   };
   const { rows } = await query("SELECT sqlite_version() AS version");
   return {
     engine: "sqlite",
     version: String(rows[0]?.version),
+    driver: name,
     query,
     ledger: (names) => sqliteLedger(query, names),
     close: async () => connection.close(),
   };
+}
+
+function givesRows(statement: ReturnType<Connection["prepare"]>, sql: string): boolean {
+  const { reader } = statement;
+  // better-sqlite3 has columns too, and refuses to tell them where there are none.
+  if (reader !== undefined) return reader;
+  return statement.columns === undefined ? GIVES_ROWS.test(sql) : statement.columns().length > 0;
+}
+
+const BUSY = 5;
+
+/** Node's own gives SQLite's number, and the others its name. */
+function withCode(error: unknown): unknown {
+  const { errcode } = (error ?? {}) as { errcode?: number };
+  // The low byte is the kind, and the rest its detail.
+  if (error instanceof Error && ((errcode ?? 0) & 0xff) === BUSY)
+    return Object.assign(error, { code: "SQLITE_BUSY" });
+  return error;
 }
 
 /** A ledger for what takes one statement: the command line writes no operations. */

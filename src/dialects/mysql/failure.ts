@@ -21,6 +21,7 @@ export const ERRNO = {
   /** Of a savepoint or a procedure. */
   doesNotExist: 1305,
   wrongArgumentCount: 1318,
+  routineDenied: 1370,
   signal: 1644,
   xaDeadlock: 1614,
   xaTimeout: 1613,
@@ -93,4 +94,10 @@ export function mysqlFailure({ errno, message }: MysqlError, table: string): Fai
     default:
       return { kind: "other" };
   }
+}
+
+/** Whether a call was refused because a procedure of the ledger's is missing, or because the user may not call it. */
+export function lacksProcedure(errno: number | undefined, message: string, table: string): boolean {
+  const missing = errno === ERRNO.doesNotExist && /^PROCEDURE\b/.test(message);
+  return (missing || errno === ERRNO.routineDenied) && message.includes(`${table}_`);
 }

@@ -24,6 +24,15 @@ export function mysqlFolder(
   };
   const text = (statement: Statement | undefined): string | null =>
     statement === undefined ? null : inline(statement);
+  const writing: Folder["script"] = (script, { waitSeconds }) => {
+    const { prior, look, lookLocks, found, absent, row }: WriteScript = script;
+    const texts = [look, found, absent, row].map(text);
+    const values = [waitSeconds, ...parametersOf(prior), lookLocks === true ? 1 : 0, ...texts];
+    return {
+      statement: call("_write", values, "@@SESSION.sql_mode, "),
+      read: (sets) => readScript(sets, script),
+    };
+  };
   return {
     opening(statements, { waitSeconds }) {
       const [first, ...rest] = statements;
@@ -33,15 +42,8 @@ export function mysqlFolder(
       const values = [waitSeconds, rest.length, ...parametersOf(first)];
       return { statement: call("_open", values), read: (sets) => readOpening(sets, statements.length) };
     },
-    script(script, { waitSeconds }) {
-      const { prior, look, lookLocks, found, absent, row }: WriteScript = script;
-      const texts = [look, found, absent, row].map(text);
-      const values = [waitSeconds, ...parametersOf(prior), lookLocks === true ? 1 : 0, ...texts];
-      return {
-        statement: call("_write", values, "@@SESSION.sql_mode, "),
-        read: (sets) => readScript(sets, script),
-      };
-    },
+    // A procedure looks for tables in its own database, which is the caller's only where none is named.
+    script: schema === undefined ? writing : undefined,
     closing(statements, { waitSeconds, proof }) {
       const [only, ...more] = statements;
       // The procedure refuses to commit anything but one row, so nothing else may be asked of it.

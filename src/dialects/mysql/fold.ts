@@ -22,11 +22,16 @@ export interface FoldOptions {
 export interface Folder {
   /** Begins a transaction, marks it with {@link CANARY} and runs the opening. */
   opening(statements: readonly Statement[], options: FoldOptions): Folded<Opened>;
-  /** Runs a script, in a transaction that is open afterwards where there was something to write. */
-  script(
-    script: WriteScript,
-    options: FoldOptions,
-  ): Folded<{ readonly results: ScriptResults; readonly open: boolean }>;
+  /**
+   * Runs a script, in a transaction that is open afterwards where there was something to write. Absent where the names in a
+   * script would mean other tables there.
+   */
+  script?:
+    | ((
+        script: WriteScript,
+        options: FoldOptions,
+      ) => Folded<{ readonly results: ScriptResults; readonly open: boolean }>)
+    | undefined;
   /** Proves that the transaction is still ours, runs the closing and commits. */
   closing(statements: readonly Statement[], options: FoldOptions & { readonly proof: boolean }): Folded<void>;
 }

@@ -11,10 +11,11 @@ import type {
 import type { ResultSet, Row, Statement } from "../../core/executor.js";
 import { migrateCommand } from "../../core/options.js";
 import type { Effect } from "../../core/outcome.js";
+import type { Write } from "../../core/writes.js";
 import { batchJson, batchShape, batchSql } from "./batch.js";
 import { briefSql, hasBriefForm } from "./brief.js";
 import { maintenance } from "./maintenance.js";
-import { type AnswerForm, joinedNames, type ShapeOptions, shapeOf, writeValues } from "./shape.js";
+import { type AnswerForm, joinedNames, pushValues, type ShapeOptions, shapeOf } from "./shape.js";
 import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes, STATE } from "./sql.js";
 import { lockRow, recallSql, writeSql } from "./writes.js";
 
@@ -47,13 +48,11 @@ export function postgresDialect({
     markWork: { sql: "SAVEPOINT opledger_work", values: [] },
     undoWork: { sql: "ROLLBACK TO SAVEPOINT opledger_work", values: [] },
     write: (operation, write, options) => {
-      const shape = {
-        ...shapeOptions(options, answer),
-        brief: options.first && !options.joined && hasBriefForm(write),
-      };
-      const build = shape.brief ? briefSql : writeSql;
-      const sql = shapes.get(shapeOf(write, shape), () => build(ledger, write, shape));
-      return bind(sql, [...claimValues(operation, options), ...redacted(options), ...writeValues(write)]);
+      const shape = shapeOptions(options, answer, options.first && !options.joined && hasBriefForm(write));
+      const sql = shapes.get(shapeOf(write, shape), () =>
+        (shape.brief ? briefSql : writeSql)(ledger, write, shape),
+      );
+      return bind(sql, boundValues(operation, write, options));
     },
     recall: ({ id, fingerprint }) => bind(fixed.recall, [id, fingerprint]),
     recallWrite: ({ id, fingerprint }, write) => {
@@ -80,12 +79,20 @@ export function postgresDialect({
   };
 }
 
-function shapeOptions({ redact, joined }: BatchOptions, answer: AnswerForm): ShapeOptions {
-  return { redact: redact.length > 0, joined, brief: false, answer };
+function shapeOptions({ redact, joined }: BatchOptions, answer: AnswerForm, brief = false): ShapeOptions {
+  return { redact: redact.length > 0, joined, brief, answer };
 }
 
 function redacted({ redact }: BatchOptions): unknown[] {
   return redact.length > 0 ? [redact] : [];
+}
+
+/** In the order of the placeholders. */
+function boundValues(operation: ClaimedOperation, write: Write, options: BatchOptions): unknown[] {
+  const given = claimValues(operation, options);
+  if (options.redact.length > 0) given.push(options.redact);
+  pushValues(write, given);
+  return given;
 }
 
 function bind({ sql, name }: Prepared, values: readonly unknown[]): Statement {
@@ -186,21 +193,21 @@ function readClaim({ rows: [row] }: ResultSet): Claim {
 
 function readAnswer(answer: Row | undefined): WriteAnswer {
   if (answer === undefined) return { status: "open" };
-  const { opledger$status: said, opledger$effect: letter, opledger$restored: _, ...row } = answer;
-  const [status, actual] = String(said).split(" ");
+  const { opledger$status: status, opledger$effect: letter, opledger$restored: _, ...row } = answer;
   switch (status) {
     case "executed":
     case "replayed":
       if (letter === null) return { status: "erased" };
       return { status, effect: EFFECT_OF[String(letter)] ?? "unchanged", row };
-    case "version-conflict":
-      return { status, actual: actual === "" ? null : wholeNumber(String(actual)) };
     case "mismatch":
     case "not-found":
     case "expired":
       return { status };
-    default:
-      return { status: "recheck" };
+    default: {
+      const [said, actual = ""] = String(status).split(" ");
+      if (said !== "version-conflict") return { status: "recheck" };
+      return { status: said, actual: actual === "" ? null : wholeNumber(actual) };
+    }
   }
 }
 

@@ -17,25 +17,17 @@ export interface ShapeOptions {
   readonly brief: boolean;
 }
 
-/** The values that a write's statement takes from it, in the order of its placeholders. */
-export function writeValues(write: Write): unknown[] {
-  switch (write.verb) {
-    case "insert":
-      return values(write.values);
-    case "upsert":
-      return [...values(write.values), ...values(write.set ?? []), ...values(write.by ?? [])];
-    case "update":
-      return [
-        ...values(write.set),
-        ...values(write.by ?? []),
-        ...values(bound(write.where)),
-        ...(write.version ? [write.version.expected] : []),
-      ];
-    case "increment":
-      return [...values(write.by), ...values(bound(write.where))];
-    case "delete":
-      return values(bound(write.where));
-  }
+/** Adds the values that a write's statement takes from it, in the order of its placeholders. */
+export function pushValues(write: Write, to: unknown[]): void {
+  if ("values" in write) push(write.values, to);
+  if ("set" in write && write.set !== undefined) push(write.set, to);
+  if ("by" in write && write.by !== undefined) push(write.by, to);
+  if ("where" in write) for (const [, value] of write.where) if (value !== null) to.push(value);
+  if (write.verb === "update" && write.version !== undefined) to.push(write.version.expected);
+}
+
+function push(entries: Entries, to: unknown[]): void {
+  for (const [, value] of entries) if (!(value instanceof Expression)) to.push(value);
 }
 
 /** What two writes must share to share their SQL, as a text that is quickly made: it is made for every write. */
@@ -64,10 +56,6 @@ export function shapeOf(write: Write, options: ShapeOptions): string {
 
 export function bound(where: Entries): Entries {
   return where.filter(([, value]) => value !== null);
-}
-
-export function values(entries: Entries): unknown[] {
-  return entries.filter(([, value]) => !(value instanceof Expression)).map(([, value]) => value);
 }
 
 function whereShape(where: Entries): string {

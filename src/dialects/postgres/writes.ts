@@ -1,7 +1,7 @@
 import { EFFECT_LETTER, FORMAT, RESULT_BYTES_MAX } from "../../core/codec.js";
 import type { Statement } from "../../core/executor.js";
 import { type Entries, Expression, type Write } from "../../core/writes.js";
-import { type AnswerForm, bound, type ShapeOptions, values } from "./shape.js";
+import { type AnswerForm, bound, type ShapeOptions } from "./shape.js";
 import { MARKER, Parameters, quote, quotePath } from "./sql.js";
 
 /** The placeholders that every bound write starts with, $1 to $7, and $8 where there is something to redact. */
@@ -299,5 +299,5 @@ function placed(value: unknown, parameters: Parameters): string {
 
 export function lockRow(table: readonly string[], where: Entries): Statement {
   const sql = `SELECT 1 AS locked FROM ${quotePath(table)} AS target WHERE ${equals("target", where, new Parameters(1))} FOR UPDATE`;
-  return { sql, values: values(bound(where)) };
+  return { sql, values: bound(where).map(([, value]) => value) };
 }

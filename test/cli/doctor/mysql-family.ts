@@ -2,7 +2,7 @@ import mysql from "mysql2/promise";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ledgerMigrations } from "../../../src/migrations/index.js";
 import type { Server } from "../../servers/types.js";
-import { checksFor, type DiagnoseOptions, Met, ownServer, signs } from "./diagnose.js";
+import { checksFor, type DiagnoseOptions, diagnose, Met, ownServer, signs } from "./diagnose.js";
 
 interface Flavour {
   readonly engine: "mysql" | "mariadb";
@@ -138,6 +138,53 @@ FROM information_schema.COLUMNS LIMIT ${rows}`,
       await fill(1);
       const seen = "sweep-lag: 1,001 operations expired more than a day ago and are still there";
       expect(await look({ table })).toEqual([seen]);
+    });
+
+    it("finds space that nobody uses", { timeout: 120_000 }, async () => {
+      const table = await ledger();
+      await admin.query(
+        `INSERT INTO ${table} SELECT LEFT(UNHEX(SHA2(UUID(), 256)), 16), '', 'o', 'k', '', 1, REPEAT('x', 1000000), UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) + INTERVAL 1 DAY
+FROM information_schema.COLUMNS LIMIT 60`,
+      );
+      await admin.query(`ANALYZE TABLE ${table}`);
+      expect(await look({ table })).toEqual([]);
+      await admin.query(`DELETE FROM ${table}`);
+      // The server frees the rows at leisure, and counts them when asked to.
+      const found = async (): Promise<readonly string[]> => {
+        await admin.query(`ANALYZE TABLE ${table}`);
+        return look({ table });
+      };
+      const seen = /^ledger-bloat: \d+\.\d MiB of the ledger's file are free, and \d+\.\d [KM]iB are used$/;
+      await expect.poll(found, { timeout: 60_000 }).toEqual([expect.stringMatching(seen)]);
+      await admin.query(`OPTIMIZE TABLE ${table}`);
+      expect(await found()).toEqual([]);
+    });
+
+    it("finds what the user may not do", async () => {
+      const url = new URL(server.url);
+      url.username = "app";
+      const table = await ledger();
+      const grant = (rights: string): Promise<unknown> => admin.query(`GRANT ${rights} TO app`);
+      await admin.query("CREATE USER app");
+      await grant(`SELECT, INSERT ON test.${table}`);
+      if (engine === "mysql") await grant("EXECUTE ON test.*");
+      // What else this user may not look at is not what is asked here.
+      const lacking = async (): Promise<readonly string[]> =>
+        met.see((await signs(url.href, { table })).filter((each) => /^(privileges|ledger-)/.test(each)));
+      const seen = expect.stringMatching(/^privileges: app@\S+ may not UPDATE, DELETE on the ledger$/);
+      expect(await lacking()).toEqual([seen]);
+      await grant(`UPDATE, DELETE ON test.${table}`);
+      expect(await lacking()).toEqual([]);
+      if (engine === "mysql") {
+        await admin.query("REVOKE EXECUTE ON test.* FROM app");
+        const { findings } = await diagnose(url.href, { table });
+        const why = {
+          seen: expect.stringContaining("lacks procedure"),
+          fix: expect.stringContaining("GRANT EXECUTE"),
+        };
+        expect(findings).toMatchObject([{ id: "ledger-altered", ...why }]);
+      }
+      await admin.query("DROP USER app");
     });
 
     const [limit, value, limitMs] = flavour.statementLimit;

@@ -3,12 +3,20 @@ import type { Engine } from "../../servers/types.js";
 import { COMMON_CASES } from "./common-cases.js";
 
 /**
- * The sharp cases of the suite, run against any copy of the source: `checks.ts <engine> <folder> <database url>`. Ends
+ * The sharp cases of the suite, run against any copy of the source: `checks.ts <engine> <folder> <database url> [client]`. Ends
  * with 0 where all pass, with 1 and the first failure's name where one does not.
  */
 type Cases = readonly (readonly [name: string, run: () => Promise<void>])[];
 
-async function casesOf(engine: Engine, folder: string, url: string): Promise<Cases> {
+async function casesOf(engine: Engine, folder: string, url: string, client: string): Promise<Cases> {
+  if (client === "prisma" && engine !== "mysql") {
+    const { prismaBench } = await import("./prisma-bench.js");
+    const { PRISMA_CASES, PRISMA_MARIADB_CASES } = await import("./prisma-cases.js");
+    return bound(
+      engine === "postgres" ? PRISMA_CASES : PRISMA_MARIADB_CASES,
+      await prismaBench(engine, folder, url),
+    );
+  }
   if (engine === "postgres") {
     const { pgBench } = await import("./pg-bench.js");
     const { PG_CASES } = await import("./pg-cases.js");
@@ -25,10 +33,10 @@ function bound<B>(cases: Readonly<Record<string, (bench: B) => Promise<void>>>, 
   return Object.entries(cases).map(([name, run]) => [name, () => run(bench)]);
 }
 
-const [engine, folder, url] = process.argv.slice(2);
+const [engine, folder, url, client = ""] = process.argv.slice(2);
 if (folder === undefined || url === undefined)
-  throw new Error("usage: checks.ts <engine> <folder> <database url>");
-for (const [name, run] of await casesOf(engine as Engine, folder, url)) {
+  throw new Error("usage: checks.ts <engine> <folder> <database url> [client]");
+for (const [name, run] of await casesOf(engine as Engine, folder, url, client)) {
   try {
     await Promise.race([
       run(),

@@ -4,6 +4,8 @@ import type { Engine } from "../../servers/types.js";
 export interface Mutant {
   /** Where it is looked for. */
   readonly engine: Engine;
+  /** The client that the checks use; the engine's driver unless given. */
+  readonly client?: "prisma";
   readonly name: string;
   readonly edits: readonly Edit[];
   /** Why it is no failure if no check notices. */

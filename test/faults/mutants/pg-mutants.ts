@@ -79,7 +79,11 @@ export const PG_MUTANTS: readonly Mutant[] = [
         to: "WHEN false THEN 'recheck'",
       },
       // As in the caller's own transaction: elsewhere the brief statement has waited for the winner already.
-      { file: "src/core/write.ts", from: "ask(round === 1 && call.attempts === 1)", to: "ask(false)" },
+      {
+        file: "src/core/write.ts",
+        from: "ask(call, write, round === 1 && call.attempts === 1)",
+        to: "ask(call, write, false)",
+      },
     ],
   },
   unrecalled(
@@ -202,8 +206,12 @@ export const PG_MUTANTS: readonly Mutant[] = [
     engine: "postgres",
     name: "names run into each other",
     edits: [
-      { file: OPERATION, from: "Buffer.allocUnsafe(12 + sizes", to: "Buffer.alloc(12 + sizes" },
-      { file: OPERATION, from: "at = parts.writeUInt32BE(sizes[index] ?? 0, at);", to: "at += 0 * index;" },
+      {
+        file: OPERATION,
+        from: "text += `\\0\\0\\0${String.fromCharCode(part.length)}${part}`;",
+        to: "text += part;",
+      },
+      { file: OPERATION, from: "return [size, ", to: "return [size.subarray(4), " },
     ],
   },
   mutant(

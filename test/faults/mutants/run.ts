@@ -1,14 +1,16 @@
 import { fork } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { generateAll } from "../../prisma/generate.js";
 import { createDatabaseOn } from "../../servers/databases.js";
 import { provideAll, stopAll } from "../../servers/provide.js";
 import type { Engine } from "../../servers/types.js";
 import type { Mutant } from "./mutant.js";
 import { MYSQL_MUTANTS } from "./mysql-mutants.js";
 import { PG_MUTANTS } from "./pg-mutants.js";
+import { PRISMA_MUTANTS } from "./prisma-mutants.js";
 
-export const MUTANTS: readonly Mutant[] = [...PG_MUTANTS, ...MYSQL_MUTANTS];
+export const MUTANTS: readonly Mutant[] = [...PG_MUTANTS, ...MYSQL_MUTANTS, ...PRISMA_MUTANTS];
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** Inside the repository, so that a copy finds its dependencies; ignored by git. */
@@ -27,7 +29,15 @@ export interface Verdict {
 /** The URL of a server by engine. */
 export type Servers = Readonly<Partial<Record<Engine, string>>>;
 
-const unmutated = (engine: Engine): Mutant => ({ engine, name: `no mutation, on ${engine}`, edits: [] });
+/** The source as it is, once for each kind of checks that the mutants go through. */
+function unmutated(mutants: readonly Mutant[]): Mutant[] {
+  const kinds = new Map(mutants.map((each) => [placeOf(each), each]));
+  return [...kinds].map(([place, each]) => ({ ...each, name: `no mutation, on ${place}`, edits: [] }));
+}
+
+function placeOf({ engine, client }: Mutant): string {
+  return client === undefined ? engine : `${client} on ${engine}`;
+}
 
 /** @throws {Error} a text to replace is not found exactly once: the source has moved on, and the mutant must follow */
 function mutate(folder: string, { name, edits }: Mutant): void {
@@ -55,16 +65,16 @@ async function examine(servers: Servers, mutant: Mutant, index: number): Promise
   mutate(folder, mutant);
   const { url, drop } = await createDatabaseOn(server);
   try {
-    return await runChecks(mutant.engine, folder, url);
+    return await runChecks(mutant, folder, url);
   } finally {
     await drop();
   }
 }
 
-function runChecks(engine: Engine, folder: string, url: string): Promise<string | undefined> {
+function runChecks({ engine, client }: Mutant, folder: string, url: string): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     const execArgv = ["--import", "tsx"];
-    const child = fork(CHECKS, [engine, folder.slice(0, -1), url], { execArgv, silent: true });
+    const child = fork(CHECKS, [engine, folder.slice(0, -1), url, client ?? ""], { execArgv, silent: true });
     let output = "";
     const collect = (chunk: Buffer): void => {
       output += chunk.toString("utf8");
@@ -96,15 +106,15 @@ export async function runMutants(servers: Servers): Promise<Verdict[]> {
   const here = MUTANTS.filter(({ engine }) => servers[engine] !== undefined);
   const waiting = [...here.entries()];
   try {
-    for (const [index, engine] of (Object.keys(servers) as Engine[]).entries()) {
-      const broken = await examine(servers, unmutated(engine), here.length + index);
-      if (broken !== undefined) throw new Error(`the unmutated source fails on ${engine}: ${broken}`);
+    for (const [index, each] of unmutated(here).entries()) {
+      const broken = await examine(servers, each, here.length + index);
+      if (broken !== undefined) throw new Error(`the unmutated source fails on ${placeOf(each)}: ${broken}`);
     }
     const work = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         const [index, mutant] = next;
         const caughtBy = await examine(servers, mutant, index);
-        const name = `${mutant.engine}: ${mutant.name}`;
+        const name = `${placeOf(mutant)}: ${mutant.name}`;
         verdicts.push({ mutant: name, caughtBy, maySurvive: mutant.maySurvive });
       }
     };
@@ -126,6 +136,7 @@ export function describeVerdicts(verdicts: readonly Verdict[]): string {
 }
 
 async function main(): Promise<void> {
+  await generateAll();
   const provided = await provideAll(["postgres", "mariadb", "mysql"]);
   try {
     const servers: Partial<Record<Engine, string>> = {};

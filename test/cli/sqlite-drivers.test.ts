@@ -1,0 +1,81 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import Sqlite from "libsql";
+import { afterEach, describe, expect, it } from "vitest";
+import { hasDriver } from "../drivers.js";
+import { answer, opledger } from "./run.js";
+
+const MODULES = fileURLToPath(new URL("../../node_modules/", import.meta.url));
+const cleanups: (() => unknown)[] = [];
+
+afterEach(() => {
+  for (const clean of cleanups.splice(0).reverse()) clean();
+});
+
+/** A project outside of this repository that has one driver, and nothing else. */
+function projectWith(driver: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "opledger-driver-"));
+  cleanups.push(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "package.json"), "{}");
+  if (!driver.startsWith("node:")) {
+    const link = join(folder, "node_modules", driver);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(join(MODULES, driver), link);
+  }
+  return folder;
+}
+
+function nodeHasOne(): boolean {
+  try {
+    return createRequire(import.meta.url).resolve("node:sqlite") !== "";
+  } catch {
+    return false;
+  }
+}
+
+const drivers = [
+  "libsql",
+  ...(hasDriver("better-sqlite3") ? ["better-sqlite3"] : []),
+  ...(nodeHasOne() ? ["node:sqlite"] : []),
+];
+
+describe.each(drivers)("the command line on SQLite through %s", (driver) => {
+  const url = ["--url", "file:test.db"];
+
+  it("makes a ledger, and runs every command on it", async () => {
+    const cwd = projectWith(driver);
+    expect(await answer(["migrate", ...url], { cwd })).toMatchObject({ from: 0, to: 1 });
+    expect(await answer(["migrate", ...url], { cwd })).toMatchObject({ from: 1, applied: [] });
+    expect(await answer(["doctor", ...url], { cwd })).toMatchObject({ driver, findings: [], unchecked: [] });
+    const connection = new Sqlite(join(cwd, "test.db"));
+    const values = "randomblob(16), 'acme', 'charge', n, randomblob(32), 1, x'00', 0";
+    connection.exec(`WITH numbers(n) AS (VALUES ('old'), ('older'))
+INSERT INTO opledger_operations SELECT ${values}, 1 FROM numbers`);
+    connection.close();
+    expect(await answer(["stats", ...url], { cwd })).toMatchObject({
+      operations: [{ operation: "charge", completed: 2, expired: 2 }],
+    });
+    expect(await answer(["forget", "--scope", "acme", "--yes", ...url], { cwd })).toMatchObject({
+      erased: 2,
+    });
+    expect(await answer(["sweep", "--batch", "1", ...url], { cwd })).toMatchObject({ removed: 2 });
+    const shown = await opledger(["show", "acme", "charge", "old", ...url], { cwd });
+    expect([shown.exitCode, shown.stderr]).toEqual([1, ""]);
+    expect(readdirSync(cwd).filter((name) => name.startsWith("test.db"))).toEqual(["test.db"]);
+  });
+
+  it("gives up behind a writer that keeps the file, after what --wait says", async () => {
+    const cwd = projectWith(driver);
+    const connection = new Sqlite(join(cwd, "test.db"));
+    connection.exec("BEGIN IMMEDIATE; CREATE TABLE other (n)");
+    const { exitCode, stdout, stderr } = await opledger(["migrate", "--wait", "1", ...url], { cwd });
+    connection.exec("ROLLBACK");
+    connection.close();
+    expect([exitCode, stdout]).toEqual([5, ""]);
+    expect(stderr).toMatch(/locked for longer than 1000 ms\. Nothing was changed\. Run it again/);
+    expect(await answer(["migrate", ...url], { cwd })).toMatchObject({ from: 0, to: 1 });
+  });
+});
