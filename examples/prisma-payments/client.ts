@@ -9,7 +9,9 @@ export type Counts = Map<string, number>;
 
 /** The service's client: Prisma's own, extended once, where it is made. */
 export function connect(connectionString: string, counts: Counts = new Map()) {
-  return new PrismaClient({ adapter: new PrismaPg({ connectionString, max: 10 }) }).$extends(
+  return new PrismaClient({
+    adapter: new PrismaPg({ connectionString, max: 10, connectionTimeoutMillis: 5_000 }),
+  }).$extends(
     opledger({
       metadata,
       onEvent: ({ type }) => counts.set(type, (counts.get(type) ?? 0) + 1),

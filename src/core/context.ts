@@ -163,9 +163,9 @@ export class Call<Tx> {
     this.#event((base) => ({ type: "retried", attempt: this.attempts, delayMs, reason, ...base }));
   }
 
-  #worthRetrying({ kind }: Failure): boolean {
+  #worthRetrying({ kind, final }: Failure): boolean {
     const { database, backoff } = this.context;
-    if (this.attempts >= backoff.attemptsMax) return false;
+    if (final === true || this.attempts >= backoff.attemptsMax) return false;
     if (AT_ONCE.has(kind)) return true;
     if (database.joined) return false;
     // A server that is restarting refuses connections for a while; what became of the operation is still to be found out.

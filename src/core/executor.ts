@@ -141,4 +141,6 @@ export interface Failure {
   readonly kind: FailureKind;
   /** Where kind is `duplicate`: the index refused a row of the ledger itself. */
   readonly ledger?: boolean;
+  /** Another try would wait as long, and come to the same. */
+  readonly final?: boolean;
 }

@@ -7,7 +7,14 @@ import type {
   Statement,
   TransactionPlan,
 } from "../../core/executor.js";
-import { CommitLost, LedgerDuplicate, NotOurs, TransactionOver, Unavailable } from "../../core/failure.js";
+import {
+  CommitLost,
+  LedgerDuplicate,
+  NotOurs,
+  ResponseTimeout,
+  TransactionOver,
+  Unavailable,
+} from "../../core/failure.js";
 import { patiently } from "../../core/retry.js";
 import { inOrder, runScript } from "../../core/script.js";
 import { inTurn } from "../../core/turns.js";
@@ -20,8 +27,16 @@ import {
   transactionOf,
 } from "./client.js";
 import type { Engine } from "./engine.js";
-import { busyFor, driverCause, isConnectionLoss, isUnreachable, prismaFailure } from "./failure.js";
+import {
+  busyFor,
+  driverCause,
+  isConnectionLoss,
+  isUnreachable,
+  PerhapsNeverSent,
+  prismaFailure,
+} from "./failure.js";
 import { Guard, guardOf } from "./guard.js";
+import { waitsForEver } from "./internals.js";
 
 const plain = (sql: string): Statement => ({ sql, values: [] });
 const NOTHING: ResultSet = { rows: [], affected: 0 };
@@ -81,6 +96,7 @@ export class PrismaDatabase implements Database<PrismaClientLike> {
         this.#options,
       );
     } catch (error) {
+      if (error instanceof ResponseTimeout && waitsForEver(this.#client)) throw new PerhapsNeverSent(error);
       throw alone(error);
     }
   }

@@ -1,5 +1,5 @@
 import type { Failure } from "../../core/executor.js";
-import { AdapterError, causes, tellsLoss, Unavailable } from "../../core/failure.js";
+import { AdapterError, causes, type ResponseTimeout, tellsLoss, Unavailable } from "../../core/failure.js";
 import { ENDS_CONNECTION as MYSQL_ENDS_CONNECTION } from "../../dialects/mysql/failure.js";
 import { ENDS_CONNECTION as POSTGRES_ENDS_CONNECTION } from "../../dialects/postgres/failure.js";
 
@@ -60,6 +60,19 @@ export function isUnreachable(error: unknown): boolean {
   const cause = driverCause(error);
   // 45028: the connector's pool had no connection in time.
   return cause !== undefined && (UNREACHABLE.has(cause.kind) || cause.code === "45028");
+}
+
+/** No answer came, and whether the statement was sent at all cannot be told. */
+export class PerhapsNeverSent extends AdapterError {
+  readonly failure: Failure = { kind: "unknown", final: true };
+
+  constructor(cause: ResponseTimeout) {
+    super(
+      "no answer came in time, be it that the server is slow or that the pool of PrismaPg had no connection: it waits for one for ever " +
+        "unless it is given a `connectionTimeoutMillis`, with which this is an error that says that nothing was sent",
+      { cause },
+    );
+  }
 }
 
 /** No savepoint could be taken in time, since another one of the same transaction was open. */

@@ -4,6 +4,7 @@
  */
 interface Internals {
   readonly _activeProvider?: unknown;
+  readonly _engineConfig?: { readonly adapter?: DriverAdapter };
   readonly _globalOmit?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly _extensions?: {
     getAllQueryCallbacks?(delegate: string, operation: string): readonly unknown[];
@@ -13,6 +14,17 @@ interface Internals {
 
 export function activeProvider(client: object): unknown {
   return (client as Internals)._activeProvider;
+}
+
+interface DriverAdapter {
+  readonly adapterName?: unknown;
+  readonly config?: { readonly connectionTimeoutMillis?: unknown };
+}
+
+/** Whether the client's pool lets a statement wait for a connection for ever, as that of `pg` does unless it is told otherwise. */
+export function waitsForEver(client: object): boolean {
+  const { adapterName, config } = (client as Internals)._engineConfig?.adapter ?? {};
+  return adapterName === "@prisma/adapter-pg" && config !== undefined && !config.connectionTimeoutMillis;
 }
 
 /** The fields that the client was told never to select. */
