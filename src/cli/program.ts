@@ -57,7 +57,7 @@ function configure(command: Command, io: Io): void {
     writeErr: (text) => err.write(text),
     // The frame prints errors, so that they look the same wherever they come from.
     outputError: () => undefined,
-    getOutHelpWidth: () => (io.interactive ? process.stdout.columns : HELP_WIDTH),
+    getOutHelpWidth: () => (io.interactive && process.stdout.columns) || HELP_WIDTH,
     getOutHasColors: () => out.style.isColorSupported,
     getErrHasColors: () => err.style.isColorSupported,
   });
@@ -111,7 +111,8 @@ function fail(error: unknown, json: boolean, io: Io): ExitCode {
     return exitCode;
   }
   const { style } = io.err;
-  io.err.write(`${style.red("error")} ${message}\n`);
+  // Whoever said no knows that it is no error.
+  io.err.write(exitCode === EXIT.no ? `${message}\n` : `${style.red("error")} ${message}\n`);
   if (hint !== undefined) io.err.write(`${style.dim("  try")} ${hint}\n`);
   return exitCode;
 }

@@ -1,11 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { withDatabase } from "../../src/cli/database/open.js";
-import { DEFAULT_CODEC, encodeResult } from "../../src/core/codec.js";
-import { identify, newKey, type OperationRef, summarize } from "../../src/core/operation.js";
-import { sqliteDialect } from "../../src/dialects/sqlite/index.js";
+import { newKey } from "../../src/core/operation.js";
 import type { Engine } from "../../src/migrations/index.js";
+import { complete, expired } from "./complete.js";
 import { availableEngines, openDatabase, type TestDatabase } from "./database.js";
-import { plainIo } from "./io.js";
 import { newProject } from "./project.js";
 import { answer, opledger } from "./run.js";
 
@@ -21,23 +18,6 @@ async function migrated(engine: Engine): Promise<TestDatabase> {
   await answer(["migrate", "--url", database.url]);
   return database;
 }
-
-/** Leaves a completed operation behind, as an application does. */
-async function complete({ engine, url }: TestDatabase, ref: OperationRef, value: unknown): Promise<void> {
-  await withDatabase(plainIo(), { url }, async ({ ledger, names, query }) => {
-    if (engine !== "sqlite") {
-      await ledger(names).once(ref, () => value);
-      return;
-    }
-    const identity = identify(ref, 86_400_000);
-    const bytes = encodeResult(value, DEFAULT_CODEC, summarize(identity));
-    const operation = { ...identity, fingerprint: Buffer.alloc(32, 7) };
-    const { sql, values } = sqliteDialect(names).record(operation, bytes);
-    await query(sql, values);
-  });
-}
-
-const expired = (operation: string): OperationRef => ({ operation, key: newKey(), retentionMs: 1 });
 
 describe.each(availableEngines())("the ledger on %s, from the command line", (engine) => {
   it("show finds an operation, keeps its value back unless asked, and says where there is none", async () => {

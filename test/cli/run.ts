@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 /** The built command line. */
-const BINARY: string = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+export const BINARY: string = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 export interface Ran {
   readonly exitCode: number | null;

@@ -1,5 +1,5 @@
-import { confirm, isCancel } from "@clack/prompts";
 import { ERASE_BATCH_MAX } from "../../core/retention.js";
+import { ask } from "../ask.js";
 import { type CliCommand, type DatabaseFlags, defineCommand, wholeNumber } from "../command.js";
 import { withDatabase } from "../database/open.js";
 import { CliError, EXIT } from "../exit.js";
@@ -59,6 +59,5 @@ async function agreed(io: Io, scope: string, ledgerName: string): Promise<void> 
       hint: "add --yes",
     });
   }
-  const answer = await confirm({ message, initialValue: false });
-  if (isCancel(answer) || !answer) throw new CliError(EXIT.no, "Nothing was erased.");
+  await ask(message, false, "Nothing was erased.");
 }

@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { confirm, isCancel } from "@clack/prompts";
 import { Option } from "commander";
 import { createTwoFilesPatch } from "diff";
 import {
@@ -10,6 +9,7 @@ import {
   type MigrationTool,
 } from "../../migrations/generate.js";
 import type { Engine } from "../../migrations/index.js";
+import { ask } from "../ask.js";
 import { type CliCommand, defineCommand, type Report } from "../command.js";
 import { detect, type FoundTool } from "../detect.js";
 import { CliError, EXIT } from "../exit.js";
@@ -117,8 +117,7 @@ async function agreed(
 ): Promise<void> {
   if (flags.yes === true || !io.interactive) return;
   const names = files.map(({ path }) => join(chosen.folder, path)).join(", ");
-  const answer = await confirm({ message: `${foundText(chosen)}. Write ${names}?` });
-  if (isCancel(answer) || !answer) throw new CliError(EXIT.no, "Nothing was written.");
+  await ask(`${foundText(chosen)}. Write ${names}?`, true, "Nothing was written.");
 }
 
 function foundText({ tool, engine, because, asked = false }: Chosen): string {

@@ -52,7 +52,11 @@ retention counts as unseen whether or not it was swept: sweeping only frees spac
           data: { ...swept, durationMs },
           text: (style) =>
             `${style.green("✔")} removed ${count(swept.removed, "expired operation")} from ${ledgerName}` +
-            style.dim(` (${count(swept.batches, "batch", "batches")}, ${rate(swept.removed, durationMs)})`),
+            (swept.removed === 0
+              ? ""
+              : style.dim(
+                  ` (${count(swept.batches, "batch", "batches")}, ${rate(swept.removed, durationMs)})`,
+                )),
         };
       } finally {
         shown.stop();

@@ -6,6 +6,7 @@ import { ALL_RULES, lint } from "../../../src/cli/lint/lint.js";
 import { runCli } from "../../../src/cli/program.js";
 import { plainIo } from "../io.js";
 import { found, PROJECT } from "./fixtures.js";
+import { sarifFaults } from "./sarif-shape.js";
 
 const WRITE = "await prisma.account.update({ where: { id }, data: { credits: { increment: 1 } } });";
 
@@ -125,6 +126,7 @@ describe("opledger lint", () => {
         },
       ],
     });
+    expect(sarifFaults(sarif)).toEqual([]);
     const [{ tool, results }] = sarif.runs;
     expect(tool.driver.rules.map(({ id }: { id: string }) => id)).toEqual(ALL_RULES.map(({ id }) => id));
     for (const { region } of results.map(
@@ -132,6 +134,29 @@ describe("opledger lint", () => {
     )) {
       expect(region.endColumn).toBeGreaterThan(region.startColumn);
     }
+  });
+});
+
+describe("what is not SARIF", () => {
+  const changed = async (change: (run: Record<string, unknown>) => void): Promise<string[]> => {
+    const sarif = JSON.parse((await run("--format", "sarif")).text);
+    change(sarif.runs[0]);
+    return sarifFaults(sarif);
+  };
+
+  it("is noticed", async () => {
+    expect(await changed(() => undefined)).toEqual([]);
+    expect(await changed((each) => delete each.tool)).toEqual(["$.runs.0 lacks tool"]);
+    expect(await changed((each) => Object.assign(each, { findings: [] }))).toEqual(["$.runs.0 has findings"]);
+    expect(await changed((each) => Object.assign(each, { results: {} }))).toEqual([
+      "$.runs.0.results is no result[]",
+    ]);
+    const region = { startLine: 0 };
+    const result = { message: { text: "x" }, level: "fatal", locations: [{ physicalLocation: { region } }] };
+    expect(await changed((each) => Object.assign(each, { results: [result] }))).toEqual([
+      "$.runs.0.results.0.level is fatal",
+      "$.runs.0.results.0.locations.0.physicalLocation.region.startLine is no number: 0",
+    ]);
   });
 });
 
