@@ -57,6 +57,32 @@ describe("opledger lint", () => {
     expect((await run(".")).text).toContain("1 finding");
   });
 
+  it("takes what is left out where a path names it, and of a glob what is code", async () => {
+    expect((await run("dist")).text).toContain("dist/a.js");
+    expect((await run("src/top-up.test.ts")).text).toContain("1 finding");
+    put("src/notes.md", "# Notes");
+    expect((await run("src/**")).text).toContain("in 3 files");
+    rmSync(join(folder, "src/notes.md"));
+  });
+
+  it("knows the schema of the project, and who calls, where a path names one file", async () => {
+    const look = "const old = await prisma.vote.findFirst({ where: { post, user } });";
+    const act = "if (old === null) await prisma.vote.create({ data: { post, user } });";
+    put("src/vote.ts", `export async function vote(post: number, user: number) {\n  ${look}\n  ${act}\n}\n`);
+    const model = (unique: string): string =>
+      `model Vote {\n  id Int @id\n  post Int\n  user Int\n  ${unique}\n}\n`;
+    put("prisma/schema.prisma", model(""));
+    expect((await run("src/vote.ts")).text).toContain("check-then-act");
+    put("prisma/schema.prisma", model("@@unique([post, user])"));
+    expect(await run("src/vote.ts")).toEqual({ code: 0, text: "Nothing found in 1 file.\n" });
+    rmSync(join(folder, "prisma"), { recursive: true });
+    put("src/vote.ts", `export const add = async (tx) => {\n  ${WRITE.replace("prisma", "tx")}\n};\n`);
+    expect((await run("src/vote.ts")).code).toBe(1);
+    put("src/caller.ts", "await prisma.$once(op, async (tx) => add(tx));\n");
+    expect((await run("src/vote.ts")).code).toBe(0);
+    for (const name of ["vote", "caller"]) rmSync(join(folder, `src/${name}.ts`));
+  });
+
   it("refuses what is not there", async () => {
     expect(await run("nowhere")).toMatchObject({
       code: 2,
