@@ -60,6 +60,7 @@ function bound(toBare: Target | undefined, toHandWritten: Target | undefined): P
 const FLOOR: readonly Pairing[] = [
   ["bare-update", "bare-update"],
   ["hand-written", "bare-update"],
+  ["floor", "bare-update"],
   ["floor", "hand-written"],
 ];
 const BATCH: Pairing = ["batch-100", "bare-update", { atLeast: 2 }];

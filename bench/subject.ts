@@ -58,9 +58,8 @@ export interface Driver {
   /** BEGIN, INSERT into a ledger, UPDATE, UPDATE of the ledger with the result, COMMIT. */
   handWritten(key: string, amount: number, account: number): Promise<number>;
   /**
-   * The least that a bound write can do on an engine that needs a transaction for it: write, read the row and record it,
-   * in one round trip, without looking for an earlier run, and with nothing to parse. It is written for one table, and its
-   * recorded result is not the row. Absent where one statement is enough.
+   * The least that a bound write can do: write, read the row and record it, in one round trip, without looking for an earlier
+   * run, and with nothing to parse. It is written for one table. Absent where nothing is compared with it.
    *
    * @returns how many rows it read
    */

@@ -1,5 +1,6 @@
 import "reflect-metadata";
 import { type BoundRepository, withIdempotency } from "opledger/typeorm";
+import type pg from "pg";
 import { DataSource, EntitySchema } from "typeorm";
 import type { BareValues, Driver, MeasuredLedger } from "./subject.js";
 
@@ -53,6 +54,19 @@ const SQL = {
 } as const satisfies Readonly<Record<keyof BareValues, string>>;
 const CLAIM = "INSERT INTO hand_ledger (key, created_at) VALUES ($1, now())";
 const RETURNING = `${SQL.update} RETURNING id, balance, status, version`;
+/** The ledger's row without a look at earlier ones, a fingerprint of its own or an answer that can be told from others. */
+const FLOOR = {
+  name: "bench_floor",
+  text: `WITH effect AS (UPDATE accounts SET balance = balance + $1 WHERE id = $2 RETURNING id, balance, status, version),
+record AS (
+  INSERT INTO opledger_operations (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
+  SELECT $3, 'acme', 'top_up', $3::uuid::text, $4, 1, convert_to(row_to_json(effect)::text, 'UTF8'), clock_timestamp(),
+    clock_timestamp() + interval '7 days'
+  FROM effect
+)
+SELECT * FROM effect`,
+} as const;
+const FINGERPRINT = Buffer.alloc(32, 7);
 const COMPLETE = "UPDATE hand_ledger SET result = $1 WHERE key = $2";
 
 /** TypeORM as its users have it. What is bare is `manager.query`, the least that TypeORM can do. */
@@ -77,6 +91,10 @@ export async function typeormDriver(url: string, connections: number): Promise<D
       return rowsOf(kind, answer);
     },
     handWritten: (key, amount, account) => handWritten(dataSource, key, amount, account),
+    async floor(key, amount, account) {
+      const { master } = dataSource.driver as unknown as { readonly master: pg.Pool };
+      return (await master.query({ ...FLOOR, values: [amount, account, key, FINGERPRINT] })).rows.length;
+    },
     async once(operation, amount, id) {
       const { status } = await accounts.once(operation, async (tx) => {
         const [[row]] = await tx.query(RETURNING, [amount, id]);

@@ -206,6 +206,10 @@ export class ExactDecimal {
   }
 }
 
+function defineOwn(object: object, name: string, value: unknown): void {
+  Object.defineProperty(object, name, { value, enumerable: true, writable: true, configurable: true });
+}
+
 export interface Revive {
   readonly decimal: (text: string) => unknown;
   /** A Uint8Array unless given. */
@@ -231,13 +235,10 @@ export function fromTagged(form: Json, revive: Revive): unknown {
   const value: Record<string, unknown> = {};
   for (const [key, entry] of entries) {
     const name = key.startsWith("$") ? key.slice(1) : key;
-    // Assignment would run the setter that Object.prototype has for __proto__.
-    Object.defineProperty(value, name, {
-      value: fromTagged(entry, revive),
-      enumerable: true,
-      writable: true,
-      configurable: true,
-    });
+    const own = fromTagged(entry, revive);
+    // What every object inherits must not be assigned: __proto__ has a setter, and the others may be frozen.
+    if (name in value) defineOwn(value, name, own);
+    else value[name] = own;
   }
   return value;
 }

@@ -1,4 +1,4 @@
-import { Injectable, Module } from "@nestjs/common";
+import { Body, Controller, Headers, Inject, Injectable, Module, Param, Post } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import { getRepositoryToken, TypeOrmModule } from "@nestjs/typeorm";
 import type { DataSourceOptions, Repository } from "typeorm";
@@ -22,6 +22,20 @@ class Accounts {
       .operation({ operation: "top_up", key })
       .increment({ id }, "balance", amount);
     return { status, balance: value.balance };
+  }
+}
+
+@Controller("accounts")
+class AccountController {
+  constructor(@Inject(Accounts) readonly accounts: Accounts) {}
+
+  @Post(":id/top-up")
+  topUp(
+    @Param("id") id: string,
+    @Headers("idempotency-key") key: string,
+    @Body() { amount }: { readonly amount: number },
+  ): Promise<{ status: string; balance: number }> {
+    return this.accounts.topUp(Number(id), key, amount);
   }
 }
 
@@ -95,6 +109,40 @@ describe.each(["postgres", "sqljs"] as const)("the Nest module on %s", (engine) 
       expect(events.splice(0)).toEqual(["executed"]);
       // The repository that Nest's own module provides stays as it was.
       expect("operation" in plain).toBe(false);
+      await application.close();
+    });
+
+    it("serves duplicates of a request over HTTP with one effect and one answer", async () => {
+      const root = {
+        module: Root,
+        imports: [typeorm(), OpledgerModule.forRoot({ entities: [Account] })],
+        controllers: [AccountController],
+        providers: [Accounts],
+      };
+      const application = await NestFactory.create(root, { logger: false });
+      await application.listen(0, "127.0.0.1");
+      const { accounts } = application.get(Accounts);
+      const { id } = await accounts.save({ email: "http@example.org" });
+      const url = `${await application.getUrl()}/accounts/${id}/top-up`;
+      const post = async (key: string, amount: number): Promise<{ code: number; body: unknown }> => {
+        const response = await fetch(url, {
+          method: "POST",
+          headers: { "content-type": "application/json", "idempotency-key": key },
+          body: JSON.stringify({ amount }),
+        });
+        return { code: response.status, body: await response.json() };
+      };
+      const answers = await Promise.all(Array.from({ length: 10 }, () => post("request-1", 5)));
+      expect(answers.filter(({ body }) => (body as { status: string }).status === "executed")).toHaveLength(
+        1,
+      );
+      for (const { code, body } of answers) expect([code, body]).toMatchObject([201, { balance: 5 }]);
+      // The same key with another payload is no success, and changes nothing.
+      expect((await post("request-1", 6)).code).toBe(500);
+      expect(await post("request-2", 1)).toStrictEqual({
+        code: 201,
+        body: { status: "executed", balance: 6 },
+      });
       await application.close();
     });
   });

@@ -75,18 +75,16 @@ export class Guard {
   }
 
   #wrap(client: PrismaClientLike): PrismaClientLike {
-    const wrapped = new Proxy(client, {
-      get: (target, key, receiver) => {
-        const value: unknown = Reflect.get(target, key);
-        if (RAW.has(key)) return (...given: unknown[]) => this.#raw(target, value as Method, given);
-        if (key === "$transaction") return (...given: unknown[]) => this.#nested(target, given);
-        if (typeof key === "string" && !/^[$_]/.test(key) && value !== null && typeof value === "object") {
-          return this.#delegate(value);
-        }
-        return typeof value === "function" && key !== "constructor"
-          ? (...given: unknown[]) => (value as Method).apply(receiver, given)
-          : value;
-      },
+    const wrapped = inFrontOf(client, (key, receiver) => {
+      const value: unknown = Reflect.get(client, key);
+      if (RAW.has(key)) return (...given: unknown[]) => this.#raw(client, value as Method, given);
+      if (key === "$transaction") return (...given: unknown[]) => this.#nested(client, given);
+      if (typeof key === "string" && !/^[$_]/.test(key) && value !== null && typeof value === "object") {
+        return this.#delegate(value);
+      }
+      return typeof value === "function" && key !== "constructor"
+        ? (...given: unknown[]) => (value as Method).apply(receiver, given)
+        : value;
     });
     guards.set(wrapped, { guard: this, client });
     return wrapped;
@@ -124,15 +122,13 @@ export class Guard {
   }
 
   #delegate(model: object): object {
-    return new Proxy(model, {
-      get: (target, key) => {
-        const value: unknown = Reflect.get(target, key);
-        if (typeof value !== "function") return value;
-        return (...given: unknown[]) => {
-          this.refuseEnded();
-          return this.#observed((value as Method).apply(target, given));
-        };
-      },
+    return inFrontOf(model, (key) => {
+      const value: unknown = Reflect.get(model, key);
+      if (typeof value !== "function") return value;
+      return (...given: unknown[]) => {
+        this.refuseEnded();
+        return this.#observed((value as Method).apply(model, given));
+      };
     });
   }
 
@@ -178,6 +174,24 @@ export class Guard {
     );
     return this.spoiled;
   }
+}
+
+/**
+ * A proxy that stands for an object, and is not one over it: the objects are Prisma's own proxies, and for each property that a proxy
+ * over one of those gives, the engine asks it to describe the property as well.
+ */
+function inFrontOf<T extends object>(object: T, get: (key: PropertyKey, receiver: unknown) => unknown): T {
+  return new Proxy({} as T, {
+    get: (_target, key, receiver) => get(key, receiver),
+    has: (_target, key) => Reflect.has(object, key),
+    set: (_target, key, value) => Reflect.set(object, key, value),
+    ownKeys: () => Reflect.ownKeys(object),
+    getOwnPropertyDescriptor: (_target, key) => {
+      const own = Reflect.getOwnPropertyDescriptor(object, key);
+      return own === undefined ? undefined : { ...own, configurable: true };
+    },
+    getPrototypeOf: () => Reflect.getPrototypeOf(object),
+  });
 }
 
 type Method = (...given: unknown[]) => unknown;

@@ -17,7 +17,7 @@ const NOW = new Expression("CURRENT_TIMESTAMP");
 
 export function insert(values: object, conflict: readonly string[]): MakeWrite {
   return (metadata, operationId) => {
-    const columns = new EntityColumns(metadata);
+    const columns = EntityColumns.of(metadata);
     const given = columns.assigned("insert", values, ({ isInsert }) => isInsert);
     const natural = conflictColumns("insert", columns, conflict, given);
     return {
@@ -34,7 +34,7 @@ export function insert(values: object, conflict: readonly string[]): MakeWrite {
 
 export function upsert(values: object, conflict: readonly string[]): MakeWrite {
   return (metadata, operationId) => {
-    const columns = new EntityColumns(metadata);
+    const columns = EntityColumns.of(metadata);
     const given = columns.assigned("upsert", values, ({ isInsert }) => isInsert);
     const natural = conflictColumns("upsert", columns, conflict, given);
     if (natural.length === 0)
@@ -69,7 +69,7 @@ export function upsert(values: object, conflict: readonly string[]): MakeWrite {
 
 export function update(criteria: unknown, values: object): MakeWrite {
   return (metadata) => {
-    const columns = new EntityColumns(metadata);
+    const columns = EntityColumns.of(metadata);
     const given = columns.assigned("update", values, ({ isUpdate }) => isUpdate);
     if (given.length === 0) throw new TypeError("update: no property that may be updated");
     return changing(columns, "update", criteria, { set: given, by: [] }, { set: payloadOf(given) });
@@ -83,7 +83,7 @@ export function add(
   amount: number | bigint | string,
 ): MakeWrite {
   return (metadata) => {
-    const columns = new EntityColumns(metadata);
+    const columns = EntityColumns.of(metadata);
     const column = columns.column(verb, propertyPath);
     const by = verb === "increment" ? checkedAmount(verb, amount) : negated(checkedAmount(verb, amount));
     return changing(
@@ -103,13 +103,13 @@ export function softDelete(verb: "softDelete" | "restore", criteria: unknown): M
       throw new TypeError(`${verb}: ${metadata.name} has no @DeleteDateColumn`);
     const value = verb === "softDelete" ? NOW : null;
     const set = [{ column: deleteDateColumn, value, given: undefined }];
-    return changing(new EntityColumns(metadata), verb, criteria, { set, by: [] }, {});
+    return changing(EntityColumns.of(metadata), verb, criteria, { set, by: [] }, {});
   };
 }
 
 export function remove(criteria: unknown): MakeWrite {
   return (metadata) => {
-    const columns = new EntityColumns(metadata);
+    const columns = EntityColumns.of(metadata);
     const where = columns.criteria("delete", criteria);
     return {
       write: { ...shape(columns), verb: "delete", where: [...entriesOf(where), ...columns.discriminator] },
@@ -132,7 +132,7 @@ export function save(entity: object): MakeWrite {
           "use insert, upsert or update",
       );
     }
-    const columns = new EntityColumns(metadata);
+    const columns = EntityColumns.of(metadata);
     const own = new Set([...primaryColumns, versionColumn, createDateColumn, updateDateColumn]);
     const given = columns.assigned("save", entity, (column) => column.isUpdate && !own.has(column));
     const criteria = primaryColumns
@@ -242,5 +242,5 @@ function shape(columns: EntityColumns): {
   readonly table: readonly string[];
   readonly returning: readonly string[];
 } {
-  return { table: columns.table.split("."), returning: columns.selected };
+  return { table: columns.table, returning: columns.selected };
 }

@@ -15,34 +15,34 @@ export interface Assigned {
   readonly given: unknown;
 }
 
+const known = new WeakMap<EntityMetadata, EntityColumns>();
+
 /** What an entity's properties are in its table. */
 export class EntityColumns {
   readonly metadata: EntityMetadata;
+  /** The table's name, by its parts. */
+  readonly table: readonly string[];
+  /** The columns that `find` would select, and the one that tells the class. */
+  readonly selected: readonly string[];
   readonly #driver: Driver;
 
-  constructor(metadata: EntityMetadata) {
+  /** @throws {TypeError} the entity is a tree */
+  static of(metadata: EntityMetadata): EntityColumns {
+    const made = known.get(metadata) ?? new EntityColumns(metadata);
+    known.set(metadata, made);
+    return made;
+  }
+
+  private constructor(metadata: EntityMetadata) {
     this.metadata = metadata;
+    this.table = metadata.tablePath.split(".");
+    this.selected = selectedOf(metadata);
     this.#driver = metadata.dataSource.driver;
     if (metadata.treeType !== undefined) {
       throw new TypeError(
         `${metadata.name} is a tree: one row of it concerns others, so write it inside \`once\``,
       );
     }
-  }
-
-  /** The path of the table's name, as the core takes it. */
-  get table(): string {
-    return this.metadata.tablePath;
-  }
-
-  /** The columns that `find` would select, and the one that tells the class. */
-  get selected(): readonly string[] {
-    const { columns } = this.metadata;
-    const read = columns.filter(
-      ({ isSelect, isVirtual, isVirtualProperty, isDiscriminator }) =>
-        isDiscriminator || (isSelect && !isVirtual && !isVirtualProperty),
-    );
-    return [...new Set(read.map(({ databaseName }) => databaseName))];
   }
 
   /**
@@ -85,9 +85,9 @@ export class EntityColumns {
   /** What an insert holds beside the caller's values. Nothing of it is part of the operation's payload. */
   inserted(given: readonly Assigned[], operationId: string): Entries {
     const { columns, discriminatorColumn, discriminatorValue } = this.metadata;
-    const known = new Set(given.map(({ column }) => column));
+    const already = new Set(given.map(({ column }) => column));
     const extra = columns.flatMap((column): [string, unknown][] => {
-      if (known.has(column)) return [];
+      if (already.has(column)) return [];
       if (column.isVersion) return [[column.databaseName, 1]];
       if (isOperationId(column)) return [[column.databaseName, operationId]];
       const uuid = column.isGenerated && column.generationStrategy === "uuid";
@@ -156,6 +156,14 @@ export class EntityColumns {
       throw new TypeError(`${verb}: ${this.metadata.name} has no property ${JSON.stringify(unknown)}`);
     }
   }
+}
+
+function selectedOf({ columns }: EntityMetadata): readonly string[] {
+  const read = columns.filter(
+    ({ isSelect, isVirtual, isVirtualProperty, isDiscriminator }) =>
+      isDiscriminator || (isSelect && !isVirtual && !isVirtualProperty),
+  );
+  return [...new Set(read.map(({ databaseName }) => databaseName))];
 }
 
 /** A column's value in an entity; of a related entity, what the column refers to. */

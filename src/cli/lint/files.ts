@@ -14,6 +14,8 @@ export interface LintConfig {
 
 const EXTENSIONS = "{ts,tsx,mts,cts,js,jsx,mjs,cjs,prisma}";
 
+const CODE = /\.(?:[cm]?[jt]sx?|prisma)$/;
+
 const DEFAULT_INCLUDE: readonly string[] = [`**/*.${EXTENSIONS}`];
 
 /** What is not written by hand, tests, and what is run once by hand. */
@@ -55,32 +57,48 @@ function checkedConfig(given: unknown, where: string): LintConfig {
 /**
  * Reads what a configuration asks for.
  *
- * @param paths files and folders in place of what the configuration includes
+ * @param paths files, folders and globs that are looked at in place of what the configuration includes, which is then read for
+ *   what it says of the schema, entities and callers
+ * @throws {TypeError} there is nothing of that name
  */
 export async function readProject(
   cwd: string,
   config: LintConfig,
   paths: readonly string[] = [],
 ): Promise<ProjectFile[]> {
-  const include =
-    paths.length === 0 ? (config.include ?? DEFAULT_INCLUDE) : paths.map((path) => globOf(cwd, path));
-  const found = await glob([...include], {
-    cwd,
-    ignore: [...DEFAULT_EXCLUDE, ...(config.exclude ?? [])],
-    expandDirectories: false,
-  });
-  return found
-    .sort()
-    .filter((path) => statSync(join(cwd, path)).size <= FILE_BYTES_MAX)
-    .map((path) => ({ path: path.replaceAll("\\", "/"), text: readFileSync(join(cwd, path), "utf8") }));
+  const exclude = [...(config.exclude ?? [])];
+  const all = await found(cwd, config.include ?? DEFAULT_INCLUDE, [...DEFAULT_EXCLUDE, ...exclude]);
+  if (paths.length === 0) return all.map((path) => read(cwd, path));
+  const excluded = new Set(await found(cwd, exclude, []));
+  const named = new Set((await Promise.all(paths.map((path) => namedBy(cwd, path)))).flat());
+  const wanted = [...named].filter((path) => !excluded.has(path)).sort();
+  const beside = all.filter((path) => !named.has(path)).map((path) => ({ ...read(cwd, path), beside: true }));
+  return [...wanted.map((path) => read(cwd, path)), ...beside];
 }
 
-/** @throws {TypeError} there is nothing of that name */
-function globOf(cwd: string, path: string): string {
+function read(cwd: string, path: string): ProjectFile {
+  return { path, text: readFileSync(join(cwd, path), "utf8") };
+}
+
+/** In order, by their paths from the project. */
+async function found(cwd: string, include: readonly string[], ignore: readonly string[]): Promise<string[]> {
+  if (include.length === 0) return [];
+  const options = { cwd, ignore: [...ignore], expandDirectories: false };
+  const files = await glob([...include], options);
+  return files
+    .filter((path) => statSync(join(cwd, path)).size <= FILE_BYTES_MAX)
+    .map((path) => path.replaceAll("\\", "/"))
+    .sort();
+}
+
+/** What stands below a folder that is named is left out by what is below it alone: whoever names `dist` means it. */
+async function namedBy(cwd: string, path: string): Promise<string[]> {
+  if (/[*?{[]/.test(path))
+    return (await found(cwd, [path], DEFAULT_EXCLUDE)).filter((file) => CODE.test(file));
   const full = resolve(cwd, path);
-  if (/[*?{[]/.test(path)) return path;
   if (!existsSync(full)) throw new TypeError(`there is no file or folder ${path}`);
   const from = relative(cwd, full).replaceAll("\\", "/");
-  if (!statSync(full).isDirectory()) return from;
-  return from === "" ? `**/*.${EXTENSIONS}` : `${from}/**/*.${EXTENSIONS}`;
+  if (!statSync(full).isDirectory()) return [from];
+  const files = await found(full, DEFAULT_INCLUDE, DEFAULT_EXCLUDE);
+  return files.map((file) => (from === "" ? file : `${from}/${file}`));
 }

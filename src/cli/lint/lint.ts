@@ -12,6 +12,8 @@ import { onlyInWork } from "./work.js";
 export interface ProjectFile {
   readonly path: string;
   readonly text: string;
+  /** Whether it is read only for what it says of others. */
+  readonly beside?: boolean;
 }
 
 export interface Finding {
@@ -67,15 +69,17 @@ export function lint(
   const sources = files.filter(({ path }) => !path.endsWith(".prisma"));
   const read = sources.map(({ path, text }) => ({ path, source: SourceFile.parse(path, text) }));
   const good = read.flatMap(({ source }) => (source instanceof SourceFile ? [parsed(source)] : []));
+  const besides = new Set(files.flatMap(({ path, beside }) => (beside === true ? [path] : [])));
   const facts = factsOf(files, good);
   const active = rules.filter(({ id }) => levels[id] !== "off");
-  const results = good.map((each) => lintFile({ ...each, facts }, active, levels));
+  const looked = good.filter(({ source }) => !besides.has(source.path));
+  const results = looked.map((each) => lintFile({ ...each, facts }, active, levels));
   return {
     findings: results.flatMap(({ findings }) => findings).sort(inOrder),
-    filesRead: files.length,
+    filesRead: files.length - besides.size,
     ignored: results.reduce((sum, { ignored }) => sum + ignored, 0),
     unparsed: read.flatMap(({ path, source }) =>
-      source instanceof SourceFile ? [] : [{ path, message: source.unparsed }],
+      source instanceof SourceFile || besides.has(path) ? [] : [{ path, message: source.unparsed }],
     ),
   };
 }

@@ -6,6 +6,7 @@ import { ALL_RULES, lint } from "../../../src/cli/lint/lint.js";
 import { runCli } from "../../../src/cli/program.js";
 import { plainIo } from "../io.js";
 import { found, PROJECT } from "./fixtures.js";
+import { sarifFaults } from "./sarif-shape.js";
 
 const WRITE = "await prisma.account.update({ where: { id }, data: { credits: { increment: 1 } } });";
 
@@ -54,6 +55,32 @@ describe("opledger lint", () => {
     expect((await run("src/top up.ts")).text).toContain("1 finding");
     expect((await run("src/*up.ts")).text).toContain("1 finding");
     expect((await run(".")).text).toContain("1 finding");
+  });
+
+  it("takes what is left out where a path names it, and of a glob what is code", async () => {
+    expect((await run("dist")).text).toContain("dist/a.js");
+    expect((await run("src/top-up.test.ts")).text).toContain("1 finding");
+    put("src/notes.md", "# Notes");
+    expect((await run("src/**")).text).toContain("in 3 files");
+    rmSync(join(folder, "src/notes.md"));
+  });
+
+  it("knows the schema of the project, and who calls, where a path names one file", async () => {
+    const look = "const old = await prisma.vote.findFirst({ where: { post, user } });";
+    const act = "if (old === null) await prisma.vote.create({ data: { post, user } });";
+    put("src/vote.ts", `export async function vote(post: number, user: number) {\n  ${look}\n  ${act}\n}\n`);
+    const model = (unique: string): string =>
+      `model Vote {\n  id Int @id\n  post Int\n  user Int\n  ${unique}\n}\n`;
+    put("prisma/schema.prisma", model(""));
+    expect((await run("src/vote.ts")).text).toContain("check-then-act");
+    put("prisma/schema.prisma", model("@@unique([post, user])"));
+    expect(await run("src/vote.ts")).toEqual({ code: 0, text: "Nothing found in 1 file.\n" });
+    rmSync(join(folder, "prisma"), { recursive: true });
+    put("src/vote.ts", `export const add = async (tx) => {\n  ${WRITE.replace("prisma", "tx")}\n};\n`);
+    expect((await run("src/vote.ts")).code).toBe(1);
+    put("src/caller.ts", "await prisma.$once(op, async (tx) => add(tx));\n");
+    expect((await run("src/vote.ts")).code).toBe(0);
+    for (const name of ["vote", "caller"]) rmSync(join(folder, `src/${name}.ts`));
   });
 
   it("refuses what is not there", async () => {
@@ -125,6 +152,7 @@ describe("opledger lint", () => {
         },
       ],
     });
+    expect(sarifFaults(sarif)).toEqual([]);
     const [{ tool, results }] = sarif.runs;
     expect(tool.driver.rules.map(({ id }: { id: string }) => id)).toEqual(ALL_RULES.map(({ id }) => id));
     for (const { region } of results.map(
@@ -132,6 +160,29 @@ describe("opledger lint", () => {
     )) {
       expect(region.endColumn).toBeGreaterThan(region.startColumn);
     }
+  });
+});
+
+describe("what is not SARIF", () => {
+  const changed = async (change: (run: Record<string, unknown>) => void): Promise<string[]> => {
+    const sarif = JSON.parse((await run("--format", "sarif")).text);
+    change(sarif.runs[0]);
+    return sarifFaults(sarif);
+  };
+
+  it("is noticed", async () => {
+    expect(await changed(() => undefined)).toEqual([]);
+    expect(await changed((each) => delete each.tool)).toEqual(["$.runs.0 lacks tool"]);
+    expect(await changed((each) => Object.assign(each, { findings: [] }))).toEqual(["$.runs.0 has findings"]);
+    expect(await changed((each) => Object.assign(each, { results: {} }))).toEqual([
+      "$.runs.0.results is no result[]",
+    ]);
+    const region = { startLine: 0 };
+    const result = { message: { text: "x" }, level: "fatal", locations: [{ physicalLocation: { region } }] };
+    expect(await changed((each) => Object.assign(each, { results: [result] }))).toEqual([
+      "$.runs.0.results.0.level is fatal",
+      "$.runs.0.results.0.locations.0.physicalLocation.region.startLine is no number: 0",
+    ]);
   });
 });
 

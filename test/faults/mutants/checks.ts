@@ -17,6 +17,11 @@ async function casesOf(engine: Engine, folder: string, url: string, client: stri
       await prismaBench(engine, folder, url),
     );
   }
+  if (client === "typeorm") {
+    const { typeormBench } = await import("./typeorm-bench.js");
+    const { TYPEORM_CASES } = await import("./typeorm-cases.js");
+    return bound(TYPEORM_CASES, await typeormBench(folder, url));
+  }
   if (engine === "postgres") {
     const { pgBench } = await import("./pg-bench.js");
     const { PG_CASES } = await import("./pg-cases.js");

@@ -5,7 +5,7 @@ export interface Mutant {
   /** Where it is looked for. */
   readonly engine: Engine;
   /** The client that the checks use; the engine's driver unless given. */
-  readonly client?: "prisma";
+  readonly client?: "prisma" | "typeorm";
   readonly name: string;
   readonly edits: readonly Edit[];
   /** Why it is no failure if no check notices. */

@@ -7,7 +7,7 @@ import { describeVerdicts, MUTANTS, runMutants } from "./run.js";
 
 const tally = tallyOf("mutants");
 
-it("every deliberate fault is caught", { timeout: 480_000 }, async () => {
+it("every deliberate fault is caught", { timeout: 900_000 }, async () => {
   const found: Readonly<Record<Engine, string | undefined>> = {
     postgres: ANY_POSTGRES.map(serverUrl).find((url) => url !== undefined),
     mariadb: serverUrl("mariadb"),

@@ -9,8 +9,14 @@ import type { Mutant } from "./mutant.js";
 import { MYSQL_MUTANTS } from "./mysql-mutants.js";
 import { PG_MUTANTS } from "./pg-mutants.js";
 import { PRISMA_MUTANTS } from "./prisma-mutants.js";
+import { TYPEORM_MUTANTS } from "./typeorm-mutants.js";
 
-export const MUTANTS: readonly Mutant[] = [...PG_MUTANTS, ...MYSQL_MUTANTS, ...PRISMA_MUTANTS];
+export const MUTANTS: readonly Mutant[] = [
+  ...PG_MUTANTS,
+  ...MYSQL_MUTANTS,
+  ...PRISMA_MUTANTS,
+  ...TYPEORM_MUTANTS,
+];
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** Inside the repository, so that a copy finds its dependencies; ignored by git. */
