@@ -102,7 +102,7 @@ describe.skipIf(url === undefined)("the ledger's own exchange with the server", 
   });
 
   it("leaves a client that reads PostgreSQL's binary form to queries of pg's", async () => {
-    const { ledger: binary } = ledger({ binary: true });
+    const { ledger: binary } = ledger({ binary: true } as pg.PoolConfig);
     const { status, value } = await binary.operation(operation()).increment<{ id: number }>(add);
     expect({ status, id: value.id }).toEqual({ status: "executed", id: 1 });
   });
