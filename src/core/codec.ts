@@ -1,5 +1,6 @@
 import { type OperationSummary, ResultNotStorableError } from "./errors.js";
 import type { Effect } from "./outcome.js";
+import { plainJson } from "./plain-json.js";
 import { ExactDecimal, fromTagged, type Json, OversizeError, toTagged, UnencodableError } from "./tagged.js";
 
 /** The first byte of a stored result says how to read the rest. Formats are never reused. */
@@ -22,6 +23,8 @@ const EFFECT_OF: ReadonlyMap<string, Effect> = new Map(
 /** A larger result is refused: the ledger is read on every replay and is no place for documents. */
 export const RESULT_BYTES_MAX: number = 1024 * 1024;
 
+const VALUE_MARK = String.fromCharCode(FORMAT.value);
+
 export interface CodecOptions {
   /** Makes a stored decimal into the caller's own class, e.g. `(text) => new Decimal(text)`. */
   readonly decimal: (text: string) => unknown;
@@ -38,19 +41,23 @@ export const DEFAULT_CODEC: CodecOptions = {
 export function encodeResult(value: unknown, options: CodecOptions, operation: OperationSummary): Buffer {
   let text = "";
   try {
-    const form = value === undefined ? undefined : toTagged(value, FORM);
-    if (form !== undefined) text = JSON.stringify(redacted(form, options.redact));
+    if (value !== undefined) text = textOf(value, options.redact);
   } catch (error) {
     if (error instanceof OversizeError) throw tooLarge("more", operation);
     if (error instanceof UnencodableError) throw unencodable(error, operation);
     throw error;
   }
-  const bytes = Buffer.concat([Buffer.of(FORMAT.value), Buffer.from(text, "utf8")]);
+  const bytes = Buffer.from(VALUE_MARK + text, "utf8");
   if (bytes.length > RESULT_BYTES_MAX) throw tooLarge(`${bytes.length} bytes`, operation);
   return bytes;
 }
 
 const FORM = { collections: false, charactersMax: RESULT_BYTES_MAX } as const;
+
+function textOf(value: unknown, redact: ReadonlySet<string>): string {
+  const plain = redact.size === 0 ? plainJson(value) : undefined;
+  return plain ?? JSON.stringify(redacted(toTagged(value, FORM), redact));
+}
 
 function unencodable(cause: UnencodableError, operation: OperationSummary): ResultNotStorableError {
   return new ResultNotStorableError(
@@ -73,7 +80,10 @@ export function decodeResult(bytes: Uint8Array, options: CodecOptions): unknown 
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (body[0] === FORMAT.value) {
     if (body.length === 1) return undefined;
-    return fromTagged(JSON.parse(body.toString("utf8", 1)) as Json, options);
+    const text = body.toString("utf8", 1);
+    const form = JSON.parse(text) as Json;
+    // Every tag, and every key that was escaped, starts with a `$`.
+    return text.includes('"$') ? fromTagged(form, options) : form;
   }
   if (body[0] === FORMAT.row) return body.length === 2 ? null : JSON.parse(body.toString("utf8", 2));
   if (body[0] === FORMAT.driverRow) return decodeRow(body, options).row;

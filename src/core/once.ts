@@ -56,8 +56,8 @@ export async function onceAs<Tx, T>(
   }
   const call = new Call(context, operation);
   const run = (): Promise<Ended<T>> => call.attempt(() => runOnce(call, ref, work, options));
-  const ended =
-    (await recall<Tx, T>(call)) ?? (context.database.joined ? await run() : await alone(call, run));
+  const recalled = call.isRecent ? await recall<Tx, T>(call) : undefined;
+  const ended = recalled ?? (await (context.database.joined ? run() : alone(call, run)));
   if (ended.status === "failed") throw ended.error;
   call.ended(ended.status);
   return ended;
@@ -65,7 +65,6 @@ export async function onceAs<Tx, T>(
 
 /** Replays by a plain read, where this process has seen the operation completed. */
 async function recall<Tx, T>(call: Call<Tx>): Promise<Ended<T> | undefined> {
-  if (!call.isRecent) return undefined;
   const { database, dialect, responseMs } = call.context;
   const found = await call.attempt(() => database.run(dialect.recall(call.operation), responseMs));
   const claim = dialect.readClaim(found);

@@ -114,7 +114,7 @@ function leafForm(value: object): string | undefined {
 }
 
 /** Whether nothing but its properties says what an object means. */
-function isPlain(value: object): boolean {
+export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== null && prototype !== Object.prototype) return false;
   const { toJSON, toFixed } = value as { toJSON?: unknown; toFixed?: unknown };

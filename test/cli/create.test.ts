@@ -1,4 +1,3 @@
-import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
@@ -8,6 +7,7 @@ import { availableEngines, openDatabase, type TestDatabase } from "./database.js
 import { dump } from "./dump.js";
 import { applyByClient, dataSource, newProject, type Project, typeorm } from "./project.js";
 import { answer, opledger, run } from "./run.js";
+import { plantSecondVersion } from "./second-version.js";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const cleanups: (() => unknown)[] = [];
@@ -125,38 +125,9 @@ describe.each(availableEngines())("opledger migration create for %s", (engine) =
   });
 });
 
-/** The built package with a second version of the ledger in it. */
+/** The built program with a second version of the ledger in it. */
 function plantVersion2(engine: Engine): string {
-  const { folder } = project();
-  cpSync(join(ROOT, "dist"), join(folder, "dist"), { recursive: true });
-  cpSync(join(ROOT, "migrations"), join(folder, "migrations"), { recursive: true });
-  const [table, mark] = {
-    postgres: [
-      `"public"."opledger_operations"`,
-      `COMMENT ON TABLE "public"."opledger_operations" IS 'opledger ledger, version 2';`,
-    ],
-    mysql: [
-      "`opledger_operations`",
-      "ALTER TABLE `opledger_operations` COMMENT = 'opledger ledger, version 2';",
-    ],
-    mariadb: [
-      "`opledger_operations`",
-      "ALTER TABLE `opledger_operations` COMMENT = 'opledger ledger, version 2';",
-    ],
-    sqlite: [
-      "`opledger_operations`",
-      "DROP VIEW `opledger_operations_version`;\nCREATE VIEW `opledger_operations_version` AS SELECT 2 AS version;",
-    ],
-  }[engine];
-  const delimiter = engine === "postgres" || engine === "sqlite" ? "" : "DELIMITER ;\n";
-  const folderOf = join(folder, "migrations", engine);
-  mkdirSync(folderOf, { recursive: true });
-  writeFileSync(
-    join(folderOf, "0002_priority.up.sql"),
-    `${delimiter}ALTER TABLE ${table} ADD COLUMN priority integer;\n\n${mark}\n`,
-  );
-  writeFileSync(join(folderOf, "0002_priority.down.sql"), `ALTER TABLE ${table} DROP COLUMN priority;\n`);
-  return join(folder, "dist/cli/main.js");
+  return plantSecondVersion(engine, project().folder).program;
 }
 
 const TRICKY = ["a`$", "{b}\\c"].join("");
@@ -188,6 +159,19 @@ describe("opledger migration create", () => {
     const [cjs = ""] = (await create(made, [...args, "--out", "cjs", "--cjs"])).written;
     expect(made.read(cjs)).toMatch(/^module\.exports = class OpledgerOperationsV1_\d{13} \{/m);
   }, 120_000);
+
+  it("writes CommonJS that TypeORM's own command line runs", async () => {
+    const database = await fresh("sqlite");
+    const source = dataSource(database)
+      .replace('import { DataSource } from "typeorm";', 'const { DataSource } = require("typeorm");')
+      .replace("export default", "module.exports =");
+    const made = newProject({ "package.json": "{}", "data-source.js": source });
+    cleanups.push(() => made.remove());
+    await create(made, ["--for", "typeorm", "--engine", "sqlite"]);
+    const ran = await typeorm(made, ["migration:run"]);
+    expect(ran, ran.stdout + ran.stderr).toMatchObject({ exitCode: 0 });
+    await expect(await dump(database, "migrations")).toMatchFileSnapshot("golden/sqlite.sql");
+  }, 60_000);
 
   it("escapes what a template literal would read", async () => {
     const made = project();

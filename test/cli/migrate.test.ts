@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { withDatabase } from "../../src/cli/database/open.js";
 import { applyMigrations } from "../../src/migrations/apply.js";
@@ -6,6 +7,7 @@ import { dump } from "./dump.js";
 import { plainIo } from "./io.js";
 import { newProject } from "./project.js";
 import { answer, opledger, run } from "./run.js";
+import { plantSecondVersion } from "./second-version.js";
 
 const open: TestDatabase[] = [];
 
@@ -21,12 +23,15 @@ afterEach(async () => {
 
 const KILLED = new URL("programs/killed-migrate.ts", import.meta.url).pathname;
 
+const DIST = fileURLToPath(new URL("../../dist", import.meta.url));
+
 function killedMigrate(
-  database: TestDatabase,
+  { engine, url }: TestDatabase,
   nth: number,
   side: "before" | "after",
+  dist: string = DIST,
 ): ReturnType<typeof run> {
-  return run(process.execPath, ["--import", "tsx", KILLED, database.engine, database.url, String(nth), side]);
+  return run(process.execPath, ["--import", "tsx", KILLED, dist, engine, url, String(nth), side]);
 }
 
 /** Migrates over one connection of this process, which is quicker than a process for each. */
@@ -77,6 +82,34 @@ describe.each(availableEngines())("opledger migrate on %s", (engine) => {
       }
     }
     expect(killed).toBe(statements * 2);
+  }, 300_000);
+
+  it("goes on with an upgrade from wherever it was killed", async () => {
+    const { folder, remove } = newProject();
+    try {
+      const { dist, program } = plantSecondVersion(engine, folder);
+      const whole = await fresh(engine);
+      await goOn(whole);
+      const { stdout } = await killedMigrate(whole, 0, "before", dist);
+      const statements = Number(stdout);
+      expect(statements).toBeGreaterThan(3);
+      const upgraded = await dump(whole);
+      expect(upgraded).toContain("priority_idx");
+      let killed = 0;
+      for (let nth = 1; nth <= statements; nth++) {
+        const database = await fresh(engine);
+        await goOn(database);
+        const { exitCode } = await killedMigrate(database, nth, "after", dist);
+        if (exitCode === null) killed += 1;
+        const { to } = (await answer(["migrate", "--url", database.url], { program })) as { to: number };
+        expect([to, await dump(database)]).toEqual([2, upgraded]);
+        await database.drop();
+        open.splice(open.indexOf(database), 1);
+      }
+      expect(killed).toBe(statements);
+    } finally {
+      remove();
+    }
   }, 300_000);
 
   it("refuses a table that is no ledger, and leaves it alone", async () => {

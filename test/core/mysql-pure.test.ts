@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { inlined } from "../../src/adapters/mysql2/literal.js";
 import { before } from "../../src/core/decimals.js";
 import { endsTransaction } from "../../src/dialects/mysql/control.js";
-import { mysqlFailure } from "../../src/dialects/mysql/failure.js";
+import { lacksProcedure, mysqlFailure } from "../../src/dialects/mysql/failure.js";
 import { ledgerMigrations } from "../../src/migrations/index.js";
 
 describe("statements that end a MySQL transaction", () => {
@@ -79,6 +79,18 @@ describe("what a server's error means", () => {
     expect(mysqlFailure({ errno, message }, "opledger_operations")).toStrictEqual({ kind }),
   );
 });
+
+it.each([
+  [1305, "PROCEDURE app.ops_open does not exist", true],
+  [1370, "execute command denied to user 'app'@'%' for routine 'app.ops_write'", true],
+  [1318, "Incorrect number of arguments for PROCEDURE app.ops_close; expected 5, got 10", true],
+  [1305, "PROCEDURE app.pay does not exist", false],
+  [1370, "execute command denied to user 'app'@'%' for routine 'app.pay'", false],
+  [1305, "SAVEPOINT ops_open does not exist", false],
+  [1146, "Table 'app.ops_open' doesn't exist", false],
+])("%s, %s: the ledger's procedures are lacking: %s", (errno, message, lacking) =>
+  expect(lacksProcedure(errno, message, "ops")).toBe(lacking),
+);
 
 it("MySQL's migration is one statement at a time, and the text for the client's DELIMITER is gone", () => {
   const [step] = ledgerMigrations("mysql", { schema: "s", table: "t" });

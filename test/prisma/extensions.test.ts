@@ -142,6 +142,31 @@ for (const engine of ["postgres15", "sqlite"] as const) {
       expect(seen).toContain("$queryRawUnsafe");
     });
 
+    test.skipIf(engine === "sqlite")(
+      "where reads outside of transactions go to a replica, writes do not",
+      async () => {
+        const replica = postgresClient(opened.url, { startup: "-c default_transaction_read_only=on" });
+        const reading = /^(?:find|count|aggregate|groupBy|\$queryRaw)/;
+        type Routed = Hooked & { readonly __internalParams: { readonly transaction?: unknown } };
+        const route = ({ model, operation, args, query, __internalParams: { transaction } }: Routed) => {
+          if (transaction !== undefined || !reading.test(operation)) return query(args);
+          const elsewhere = (model === undefined ? replica : replica[model.toLowerCase() as "tag"]) as never;
+          const method = elsewhere[operation as never] as (...given: unknown[]) => Promise<unknown>;
+          return Array.isArray(args) ? method.apply(elsewhere, args) : method.call(elsewhere, args);
+        };
+        const prisma = between({ name: "nothing" } as never, { query: { $allOperations: route } } as never);
+        const label = op("replica").key;
+        await twice(() => prisma.$operation({ operation: "r", key: label }).tag.create({ data: { label } }));
+        await twice(() =>
+          prisma.$once({ operation: "s", key: label }, (tx) =>
+            tx.tag.update({ where: { label }, data: { label: `${label}-2` } }),
+          ),
+        );
+        expect(await bare.tag.count({ where: { label: `${label}-2` } })).toBe(1);
+        await replica.$disconnect();
+      },
+    );
+
     test("methods and computed fields of both are there in the work, in a transaction and in what a write gives", async () => {
       const seen: Seen = [];
       const prisma = between(everyKind("before", seen) as never, everyKind("after", seen) as never);

@@ -82,7 +82,6 @@ export function mysqlFailure({ errno, message }: MysqlError, table: string): Fai
     case ERRNO.doesNotExist:
       if (/^PROCEDURE\b/.test(message)) return { kind: message.includes(table) ? "schema" : "other" };
       return { kind: /^SAVEPOINT\b/.test(message) && message.includes("opledger") ? "ended" : "other" };
-    case ERRNO.wrongArgumentCount:
     case ERRNO.noSuchTable:
       return { kind: message.includes(table) ? "schema" : "other" };
     case ERRNO.signal:
@@ -96,8 +95,12 @@ export function mysqlFailure({ errno, message }: MysqlError, table: string): Fai
   }
 }
 
-/** Whether a call was refused because a procedure of the ledger's is missing, or because the user may not call it. */
+/**
+ * Whether a call was refused because a procedure of the ledger's is missing, or is that of another version, or because the
+ * user may not call it.
+ */
 export function lacksProcedure(errno: number | undefined, message: string, table: string): boolean {
   const missing = errno === ERRNO.doesNotExist && /^PROCEDURE\b/.test(message);
-  return (missing || errno === ERRNO.routineDenied) && message.includes(`${table}_`);
+  const refused = errno === ERRNO.routineDenied || errno === ERRNO.wrongArgumentCount;
+  return (missing || refused) && message.includes(`${table}_`);
 }

@@ -10,6 +10,21 @@ const ENDS = new Set(["commit", "end", "abort", "begin", "rollback"]);
  * at the first statement of the text only: whatever else a text hides, the proof before COMMIT finds out.
  */
 export function endsTransaction(sql: string): boolean {
+  let ends = known.get(sql);
+  if (ends === undefined) {
+    ends = doesEnd(sql);
+    if (known.size >= KNOWN_MAX) known.clear();
+    if (sql.length <= KNOWN_CHARACTERS_MAX) known.set(sql, ends);
+  }
+  return ends;
+}
+
+/** Work sends the same few texts again and again. More, or longer ones, hold values, and will not come again. */
+const known = new Map<string, boolean>();
+const KNOWN_MAX = 500;
+const KNOWN_CHARACTERS_MAX = 2_000;
+
+function doesEnd(sql: string): boolean {
   const [first = "", second, third] = leadingWords(sql);
   if (first === "start" || first === "prepare") return second === "transaction";
   if (first !== "rollback") return ENDS.has(first);
