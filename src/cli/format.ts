@@ -22,8 +22,30 @@ function width(cell: string): number {
   return stripVTControlCharacters(cell).length;
 }
 
+/** What people read in one glance. */
+const LINE_MAX = 100;
+
+/** A text behind a heading, its further lines below its first; words are kept whole. */
+export function wrapped(heading: string, text: string): string {
+  const indent = width(heading);
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    const longer = line === "" ? word : `${line} ${word}`;
+    if (line !== "" && indent + longer.length > LINE_MAX) {
+      lines.push(line);
+      line = word;
+    } else line = longer;
+  }
+  return heading + [...lines, line].join(`\n${" ".repeat(indent)}`);
+}
+
+export function number(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
 export function count(value: number, one: string, many: string = `${one}s`): string {
-  return `${value.toLocaleString("en-US")} ${value === 1 ? one : many}`;
+  return `${number(value)} ${value === 1 ? one : many}`;
 }
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];

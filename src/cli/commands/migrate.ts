@@ -64,7 +64,17 @@ function refuseBadInput({ url, table, schema, partitions }: MigrateFlags, { env 
   ledgerMigrations(named.protocol, { table, schema: schema ?? named.schema, partitions });
 }
 
+/** PostgreSQL, then MySQL and MariaDB. */
+const NO_SCHEMA: ReadonlySet<unknown> = new Set(["3F000", "ER_BAD_DB_ERROR"]);
+
 function refused(error: unknown): never {
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: string };
+  if (NO_SCHEMA.has(code)) {
+    throw new CliError(EXIT.failed, `Nothing was changed: ${message}.`, {
+      hint: "make it first (CREATE SCHEMA), and run this again",
+      cause: error,
+    });
+  }
   if (!(error instanceof MigrationRefusedError)) throw error;
   throw new CliError(error.reason === "busy" ? EXIT.failed : EXIT.schema, error.message, { cause: error });
 }

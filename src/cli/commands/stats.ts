@@ -2,7 +2,7 @@ import type { OperationStats } from "../../core/dialect.js";
 import { type CliCommand, type DatabaseFlags, defineCommand } from "../command.js";
 import { withDatabase } from "../database/open.js";
 import { runningTransactions } from "../database/running.js";
-import { bytes, columns, count, span } from "../format.js";
+import { bytes, columns, count, number, span } from "../format.js";
 import type { Style } from "../io.js";
 
 export const stats: CliCommand = defineCommand<DatabaseFlags>({
@@ -41,11 +41,11 @@ function table(
   if (operations.length === 0) return `${ledgerName} is empty${running}`;
   const rows = operations.map((each) => [
     each.operation,
-    String(each.completed),
-    each.failed === 0 ? "0" : style.yellow(String(each.failed)),
-    each.unfinished === 0 ? "0" : style.red(String(each.unfinished)),
-    String(each.expired),
-    String(each.expiring),
+    number(each.completed),
+    each.failed === 0 ? "0" : style.yellow(number(each.failed)),
+    each.unfinished === 0 ? "0" : style.red(number(each.unfinished)),
+    number(each.expired),
+    number(each.expiring),
     span(Date.now() - each.oldest.getTime()),
     bytes(each.resultBytes),
   ]);

@@ -1,4 +1,4 @@
-import { count } from "../format.js";
+import { count, wrapped } from "../format.js";
 import type { Style } from "../io.js";
 import type { Severity } from "./check.js";
 import type { Diagnosis, Finding } from "./examine.js";
@@ -11,10 +11,8 @@ export function diagnosisText(diagnosis: Diagnosis, where: string, style: Style)
   for (const { id, reason } of unchecked)
     lines.push(`${style.yellow("?")} ${id} could not be checked: ${reason}`, "");
   if (passed.length > 0) {
-    lines.push(
-      `${style.green("✔")} ${count(passed.length, "check")} found nothing: ${passed.join(", ")}`,
-      "",
-    );
+    const nothing = `${count(passed.length, "check")} found nothing: ${passed.join(", ")}`;
+    lines.push(wrapped(`${style.green("✔")} `, nothing), "");
   }
   if (findings.length === 0) lines.push(style.green("Nothing stands in the way of what opledger promises."));
   else {
@@ -37,7 +35,7 @@ const MARKS: Readonly<Record<Severity, (style: Style) => string>> = {
 function findingLines({ id, severity, seen, why, fix }: Finding, style: Style): string[] {
   return [
     `${MARKS[severity](style)}  ${style.bold(seen)}  ${style.dim(id)}`,
-    `    ${style.dim("why")}  ${why}`,
-    `    ${style.dim("fix")}  ${fix}`,
+    wrapped(`    ${style.dim("why")}  `, why),
+    wrapped(`    ${style.dim("fix")}  `, fix),
   ];
 }

@@ -1,3 +1,4 @@
+import { count, wrapped } from "../format.js";
 import type { Style } from "../io.js";
 import type { Finding, LintResult } from "./lint.js";
 
@@ -33,23 +34,19 @@ function findingLines(finding: Finding, first: boolean, style: Style): string[] 
   return [
     `${place}  ${mark}  ${style.bold(message)}  ${style.dim(rule)}`,
     `          ${style.dim(code)}`,
-    ...(first ? [`          ${style.dim("why")}  ${why}`] : []),
-    `          ${style.dim("fix")}  ${fix}`,
+    ...(first ? [wrapped(`          ${style.dim("why")}  `, why)] : []),
+    wrapped(`          ${style.dim("fix")}  `, fix),
   ];
 }
 
 function summary(findings: readonly Finding[], filesRead: number, ignored: number, style: Style): string[] {
   const errors = findings.filter(({ level }) => level === "error").length;
   const silenced = ignored === 0 ? "" : `; comments silence ${ignored} more`;
-  const files = counted(filesRead, "file");
+  const files = count(filesRead, "file");
   if (findings.length === 0) return [style.green(`Nothing found in ${files}${silenced}.`)];
-  const kinds = `${counted(errors, "error")}, ${counted(findings.length - errors, "warning")}`;
+  const kinds = `${count(errors, "error")}, ${count(findings.length - errors, "warning")}`;
   return [
-    `${style.bold(counted(findings.length, "finding"))} (${kinds}) in ${files}${silenced}.`,
+    `${style.bold(count(findings.length, "finding"))} (${kinds}) in ${files}${silenced}.`,
     style.dim("Each rule, and how to ignore it: node_modules/opledger/docs/lint.md"),
   ];
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

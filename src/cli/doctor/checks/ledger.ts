@@ -1,6 +1,6 @@
 import { type Engine, ledgerMigrations } from "../../../migrations/index.js";
 import { ledgerStateStatement, readLedgerState } from "../../../migrations/version.js";
-import { bytes } from "../../format.js";
+import { bytes, number } from "../../format.js";
 import { type Check, ENGINES, MYSQL_FAMILY, type Patient, POSTGRES, SERVERS, signIf } from "../check.js";
 import { differences, GOLDEN, readShape } from "../shape.js";
 
@@ -99,10 +99,9 @@ const sweepLag: Check = {
   examine: async ({ engine, ledger, one }) => {
     const sql = `SELECT COUNT(*) FROM (SELECT 1 FROM ${ledger} WHERE expires_at < ${AGO[engine]} LIMIT 1000000) AS expired`;
     const rows = Number(await one(sql, [DAY_MS]));
-    const count = rows.toLocaleString("en-US");
     return signIf(
       rows > EXPIRED_ROWS_MAX,
-      `${count} operations expired more than a day ago and are still there`,
+      `${number(rows)} operations expired more than a day ago and are still there`,
     );
   },
 };
@@ -119,7 +118,7 @@ const bloat: Check = {
       "SELECT n_live_tup AS live, n_dead_tup AS dead FROM pg_stat_all_tables WHERE relid = $1::regclass";
     const [row] = await rows(sql, [ledger]);
     const [live, dead] = [Number(row?.live ?? 0), Number(row?.dead ?? 0)];
-    const seen = `${dead.toLocaleString("en-US")} dead rows beside ${live.toLocaleString("en-US")} live ones`;
+    const seen = `${number(dead)} dead rows beside ${number(live)} live ones`;
     return signIf(dead > DEAD_ROWS_MAX && dead > live, seen);
   },
 };
