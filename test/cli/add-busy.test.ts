@@ -123,6 +123,45 @@ describe.each(SERVERS)("a unique index on %s", (engine) => {
   });
 });
 
+describe.each(availableEngines().filter((engine) => engine !== "sqlite"))(
+  "a version column on %s",
+  (engine) => {
+    async function column(): Promise<string> {
+      const made = newProject();
+      cleanups.push(() => made.remove());
+      const args = ["migration", "add", "version", "--table", "accounts", "--for", "sql", "--engine", engine];
+      const { written } = (await answer(args, { cwd: made.folder })) as { written: string[] };
+      return made.read(written.find((file) => file.endsWith(".up.sql")) ?? "");
+    }
+
+    it("gives up behind a long transaction, and stops nobody for long", { timeout: 60_000 }, async () => {
+      const database = await table(engine);
+      const up = await column();
+      const reader = await session(database);
+      await reader.query("BEGIN");
+      await reader.query("SELECT * FROM accounts");
+      const refused = applyByClient(database, up);
+      // Queues up behind the change, and so would wait for the reader where the change did.
+      await database.query("INSERT INTO accounts (id) VALUES (1)");
+      const { exitCode, stderr } = await refused;
+      expect(exitCode).not.toBe(0);
+      expect(stderr).toMatch(/lock.*timeout/i);
+      await reader.query("COMMIT");
+      expect(await applyByClient(database, up)).toMatchObject({ exitCode: 0 });
+    });
+
+    it.runIf(engine === "postgres")("is added without the table being written anew", async () => {
+      const database = await table(engine);
+      const file = async () =>
+        (await database.query("SELECT pg_relation_filenode('accounts')::text AS node"))[0]?.node;
+      const before = await file();
+      expect(await applyByClient(database, await column())).toMatchObject({ exitCode: 0 });
+      // On MySQL and MariaDB the server refuses what is not INSTANT.
+      expect(await file()).toBe(before);
+    });
+  },
+);
+
 const LIMIT = {
   postgres: ["SET lock_timeout = '77s'", "SHOW lock_timeout", "77s"],
   mysql: ["SET SESSION lock_wait_timeout = 77", "SELECT @@SESSION.lock_wait_timeout", 77],

@@ -190,13 +190,28 @@ describe.each(availableEngines())("opledger migration add on %s", (engine) => {
     },
   );
 
-  it("unique is run by TypeORM's own command line, and undone", async () => {
+  it("all are run by TypeORM's own command line, and undone", async () => {
     const { database, made } = await setup(engine);
     const before = await dump(database);
-    const files = await add(made, engine, ["unique", "--columns", "email"], "typeorm");
+    const patterns = [
+      ["version"],
+      ["unique", "--columns", "email"],
+      ["operation-id"],
+      ["version-guard", "--column", "likes"],
+      ["counter-log", "--column", "likes", "--key-type", "integer"],
+    ];
+    const files: string[] = [];
+    for (const pattern of patterns) files.push(...(await add(made, engine, pattern, "typeorm")));
     const ran = await typeorm(made, ["migration:run", "--transaction", "each"]);
     expect(ran, ran.stdout + ran.stderr).toMatchObject({ exitCode: 0 });
-    expect(await dump(database, "migrations")).toMatch(/accounts_email_key/);
+    const after = await dump(database, "migrations");
+    for (const name of [
+      "accounts_email_key",
+      "accounts_operation_id_key",
+      "accounts_likes_guard",
+      "accounts_likes_log",
+    ])
+      expect(after).toContain(name);
     for (const _ of files)
       expect(await typeorm(made, ["migration:revert", "--transaction", "none"])).toMatchObject({
         exitCode: 0,

@@ -160,6 +160,19 @@ describe("opledger migration create", () => {
     expect(made.read(cjs)).toMatch(/^module\.exports = class OpledgerOperationsV1_\d{13} \{/m);
   }, 120_000);
 
+  it("writes CommonJS that TypeORM's own command line runs", async () => {
+    const database = await fresh("sqlite");
+    const source = dataSource(database)
+      .replace('import { DataSource } from "typeorm";', 'const { DataSource } = require("typeorm");')
+      .replace("export default", "module.exports =");
+    const made = newProject({ "package.json": "{}", "data-source.js": source });
+    cleanups.push(() => made.remove());
+    await create(made, ["--for", "typeorm", "--engine", "sqlite"]);
+    const ran = await typeorm(made, ["migration:run"]);
+    expect(ran, ran.stdout + ran.stderr).toMatchObject({ exitCode: 0 });
+    await expect(await dump(database, "migrations")).toMatchFileSnapshot("golden/sqlite.sql");
+  }, 60_000);
+
   it("escapes what a template literal would read", async () => {
     const made = project();
     const args = ["--for", "typeorm", "--engine", "postgres", "--table", TRICKY];
