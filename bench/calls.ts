@@ -34,6 +34,9 @@ export function subjectOf(driver: Driver, accounts: number): Subject {
       floor: async () => expect("floor", (await driver.floor?.(newKey(), 1, next())) ?? 0, 1),
     }),
     ...writeCalls(driver, accounts, next),
+    ...(driver.twoRows !== undefined && {
+      "two-rows": async () => expect("two-rows", (await driver.twoRows?.(newKey(), 1, next())) ?? 0, 1),
+    }),
     once: async () => expect("once", await driver.once(operation("charge"), 1, next()), "executed"),
     replay: async () => {
       const { ref, account } = nextReplay();

@@ -224,7 +224,7 @@ async function run(engine: Engine, mode: Report["mode"], flushMs: number): Promi
 
 /** The rows of what this client has. */
 function planned(engine: Engine, had: ReadonlyMap<CallName, number>, flushMs: number): PlannedRow[] {
-  const rows = planOf(goalsOf(engine)).filter(({ name }) => had.has(name));
+  const rows = planOf(goalsOf(engine)).filter(({ name, baseline }) => had.has(name) && had.has(baseline));
   return flushMs > 0 ? [...rows, ...onSlowDisk(rows, flushMs)] : rows;
 }
 

@@ -7,6 +7,9 @@ const SQL = {
   insert: "INSERT INTO payments (id, account, amount, note) VALUES ($1, $2, $3, $4)",
   versioned: "UPDATE accounts SET status = $1, version = version + 1 WHERE id = $2 AND version = $3",
   select: "SELECT id, balance, status, version FROM accounts WHERE id = $1",
+  both: `WITH changed AS (UPDATE accounts SET balance = balance + $1 WHERE id = $2 RETURNING id)
+    INSERT INTO opledger_operations (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
+    SELECT $3::uuid, 'acme', 'top_up', $4, sha256($5), 1, NULL, now(), now() + interval '7 days' FROM changed`,
   claim: "INSERT INTO hand_ledger (key, created_at) VALUES ($1, now())",
   returning:
     "UPDATE accounts SET balance = balance + $1 WHERE id = $2 RETURNING id, balance, status, version",
@@ -25,6 +28,10 @@ export function pgDriver(connectionString: string, connections: number): Driver 
     ledger,
     async bare<K extends keyof BareValues>(kind: K, values: BareValues[K]): Promise<number> {
       return (await pool.query(query(kind, values))).rowCount ?? 0;
+    },
+    async twoRows(key, amount, account) {
+      const values = [amount, account, key, key, Buffer.from(key)];
+      return (await pool.query(query("both", values))).rowCount ?? 0;
     },
     handWritten: (key, amount, account) => handWritten(pool, key, amount, account),
     async once(operation, amount, account) {

@@ -18,6 +18,10 @@ export function median(numbers: readonly number[]): number {
   return quantile(ascending(numbers), 0.5);
 }
 
+export function lowerQuartile(numbers: readonly number[]): number {
+  return quantile(ascending(numbers), 0.25);
+}
+
 export function spread(numbers: readonly number[]): Spread {
   const sorted = ascending(numbers);
   return { median: quantile(sorted, 0.5), low: quantile(sorted, 0.1), high: quantile(sorted, 0.9) };

@@ -6,6 +6,7 @@ const CALL_NAMES = [
   "bare-insert",
   "bare-update-versioned",
   "pk-select",
+  "two-rows",
   "hand-written",
   "floor",
   "increment",
@@ -55,6 +56,11 @@ export interface Driver {
   readonly ledger: MeasuredLedger;
   /** Runs one prepared statement in a transaction of its own; returns how many rows it changed or found. */
   bare<K extends keyof BareValues>(kind: K, values: BareValues[K]): Promise<number>;
+  /**
+   * The smallest single statement that writes the row and a row of the ledger's own table, neither safe to repeat nor with an
+   * answer; absent where there is none. What a bound write costs beyond it is opledger's.
+   */
+  twoRows?(key: string, amount: number, account: number): Promise<number>;
   /** BEGIN, INSERT into a ledger, UPDATE, UPDATE of the ledger with the result, COMMIT. */
   handWritten(key: string, amount: number, account: number): Promise<number>;
   /**

@@ -86,7 +86,7 @@ async function settle<Tx>(
     const asked = open.map((index) => required(entries[index]));
     const operations = asked.map(({ operation }) => operation);
     const call = new Call(context, required(operations[0]), operations);
-    const found = await call.attempt(() => ask(call, asked));
+    const found = await call.attempt(() => askAgain(call, asked));
     found.forEach((answer, place) => {
       answers[required(open[place])] = answer;
     });
@@ -99,6 +99,20 @@ async function settle<Tx>(
     }
   }
   return answers;
+}
+
+/**
+ * One attempt, and a second one where the database refused it: concurrent runs of some of the operations may have come first
+ * and left no room for a second effect, and then these replay. A transaction of several statements tries twice by itself.
+ */
+async function askAgain<Tx>(call: Call<Tx>, entries: readonly BatchEntry[]): Promise<readonly WriteAnswer[]> {
+  try {
+    return await ask(call, entries);
+  } catch (error) {
+    const { database, dialect } = call.context;
+    if (!dialect.singleStatementWrites || database.failure(error).kind !== "other") throw error;
+    return ask(call, entries);
+  }
 }
 
 /** One attempt at all of them, in one statement where the dialect can. */

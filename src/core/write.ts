@@ -4,8 +4,9 @@ import { type OpledgerError, RolledBackError, RowNotFoundError, VersionConflictE
 import { fingerprint, hashed } from "./fingerprint.js";
 import { type Operation, type OperationRef, summarize } from "./operation.js";
 import type { WriteOutcome } from "./outcome.js";
+import { RefusedWrite } from "./script.js";
 import { plainArgumentsForm, writeArguments } from "./write-form.js";
-import { writeInTransaction } from "./write-in-transaction.js";
+import { answerOf, writeInTransaction } from "./write-in-transaction.js";
 import type { Write } from "./writes.js";
 
 /** How often a write may find that a concurrent transaction decided since its snapshot, before giving up. */
@@ -72,13 +73,39 @@ async function attemptWrite<Tx>(call: Call<Tx>, write: Write): Promise<WriteAnsw
     if (recalled !== undefined) return recalled;
   }
   for (let round = 1; round <= WRITE_ROUNDS_MAX; round++) {
-    const read = await ask(call, write, round === 1 && call.attempts === 1);
+    const read = await ask(call, write, round === 1 && call.attempts === 1).catch((error: unknown) =>
+      outrun(call, write, error),
+    );
     if (read.status === "expired")
       await database.run(dialect.forget(call.operation, { waitMs }), waitMs + responseMs);
     else if (read.status === "recheck") call.emit("waited");
     else if (read.status !== "open") return read;
   }
   throw undecided(call, write);
+}
+
+/**
+ * What became of a write that the database refused. A concurrent run of the very operation may have come first and left no
+ * room for a second effect, as where a CHECK bounds a balance: then its outcome is this call's too.
+ *
+ * @throws the refusal, where no earlier run stands
+ */
+async function outrun<Tx>(call: Call<Tx>, write: Write, error: unknown): Promise<WriteAnswer> {
+  const { database } = call.context;
+  if (error instanceof RefusedWrite || database.failure(error).kind !== "other") throw error;
+  const known = await stored(call, write).catch(() => undefined);
+  if (known === undefined) throw error;
+  call.emit("waited");
+  return known;
+}
+
+/** The outcome that the ledger holds, as it is committed now. */
+async function stored<Tx>(call: Call<Tx>, write: Write): Promise<WriteAnswer | undefined> {
+  const { database, dialect, responseMs } = call.context;
+  if (dialect.singleStatementWrites) return recall(call, dialect, write);
+  const statement = dialect.recall(call.operation, { locking: database.joined });
+  const known = dialect.readRecall(await database.run(statement, responseMs));
+  return known === undefined || known.status === "expired" ? undefined : answerOf(call, known);
 }
 
 /** Replays by a plain read, where this process has seen the operation completed. A script starts with such a read itself. */

@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import type { Row } from "../../src/index.js";
 import { ref, twice, uniqueId } from "./helpers.js";
 import { CLASH_TABLES, WEIRD } from "./tables.js";
 import type { BoundWrites, Cases, Concern, Fixture } from "./target.js";
@@ -9,6 +10,12 @@ export const names: Concern = {
     tables(cases);
     columns(cases);
   },
+};
+
+/** The number that each verb of {@link everyVerb} leaves, or that a delete removes. */
+const LEFT: Readonly<Record<string, number>> = {
+  ...{ insert: 1, "insert with conflict": 1, upsert: 2, update: 3, increment: 7 },
+  ...{ "compare-and-set": 5, delete: 5 },
 };
 
 /** Every verb once on one table; the failures, so that one name does not hide another's. */
@@ -24,7 +31,7 @@ async function everyVerb(fixture: Fixture, table: string, names_: Names): Promis
     upsert: (bound) =>
       bound.upsert({ into: table, values: { ...where, [names_.number]: 2 }, conflict: [names_.id] }),
     update: (bound) => bound.update({ table, where, set: { [names_.number]: 3 } }),
-    increment: (bound) => bound.increment({ table, where, by: { [names_.number]: 1 } }),
+    increment: (bound) => bound.increment({ table, where, by: { [names_.number]: 4 } }),
     "compare-and-set": (bound) =>
       bound.update({ table, where, set: { [names_.number]: 5 }, version: 1, versionColumn: names_.version }),
     delete: (bound) => bound.delete({ from: table, where }),
@@ -44,6 +51,7 @@ async function everyVerb(fixture: Fixture, table: string, names_: Names): Promis
     try {
       const { first } = await twice(() => run(ledger.operation(op)));
       expect(first.value).toMatchObject(where);
+      expect(Number((first.value as Row)[names_.number])).toBe(LEFT[verb]);
     } catch (error) {
       wrong.push(`${table}: ${verb}: ${String(error).slice(0, 200)}`);
     }
@@ -125,7 +133,7 @@ function columns({ test, target }: Cases): void {
       const id = uniqueId();
       const insert = { ...ref("c"), into: `col_${column}`, values: { id, [column]: 1 } };
       const natural = { ...ref("c"), into: `col_${column}`, values: { id, [column]: 1 }, conflict: ["id"] };
-      const increment = { ...ref("c"), table: `col_${column}`, where: { id }, by: { [column]: 1 } };
+      const increment = { ...ref("c"), table: `col_${column}`, where: { id }, by: { [column]: 4 } };
       for (const run of [
         () => ledger.insertMany([insert]),
         () => ledger.insertMany([natural]),
@@ -134,6 +142,10 @@ function columns({ test, target }: Cases): void {
         const made = await run().catch((error: unknown) => [{ status: String(error).slice(0, 200) }]);
         if (made[0]?.status !== "executed") wrong.push(`${column}: ${made[0]?.status}`);
       }
+      const [row] = await fixture.query(
+        `SELECT ${fixture.quote(column)} AS n FROM ${fixture.quote(`col_${column}`)} WHERE id = ${id}`,
+      );
+      if (Number(row?.n) !== 5) wrong.push(`${column}: ${row?.n}, not 1 + 4`);
     }
     expect(wrong).toStrictEqual([]);
   });

@@ -45,6 +45,8 @@ export const CLASH_TABLES = [
   "input",
   "todo",
   "given",
+  "amount",
+  "added",
   "fresh",
   "done",
   "made",

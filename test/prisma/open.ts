@@ -135,11 +135,12 @@ interface ClientOptions {
   readonly omit?: object;
   /** Of PostgreSQL's client: what it tells of its queries. */
   readonly log?: readonly object[];
+  readonly transactionOptions?: object;
 }
 
 export function postgresClient(
   url: string,
-  { connections = 5, startup, omit, log }: ClientOptions = {},
+  { connections = 5, startup, omit, log, transactionOptions }: ClientOptions = {},
 ): PostgresClient {
   const adapter = new PrismaPg({
     connectionString: url,
@@ -152,6 +153,7 @@ export function postgresClient(
     adapter,
     ...(omit !== undefined && { omit }),
     ...(log !== undefined && { log: [...log] as never }),
+    ...(transactionOptions !== undefined && { transactionOptions }),
   });
 }
 

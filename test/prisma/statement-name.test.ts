@@ -42,6 +42,10 @@ describe.skipIf(serverUrl("postgres15") === undefined)("on one connection", () =
   });
 });
 
+it("a statement with a comment behind it has no name, since the next one may have another", () => {
+  expect(ledgerStatementName({ sql: "SELECT opledger /*traceparent='00-1'*/" })).toBe("");
+});
+
 it("no more than so many names are made", () => {
   const named = Array.from({ length: 3_000 }, (_, at) => ledgerStatementName({ sql: `opledger ${at}` }));
   expect(new Set(named.filter((name) => name !== "")).size).toBeLessThanOrEqual(1_000);

@@ -111,6 +111,18 @@ describe.skipIf(!isThere("postgres15"))("transactions on postgres15", () => {
     }
   });
 
+  test("the client's own `transactionOptions` hold for the extension too, unless it is told otherwise", async () => {
+    const client = postgresClient(opened.url, { transactionOptions: { timeout: 300 } });
+    const work = (tx: Pick<typeof client, "$queryRawUnsafe">) =>
+      tx.$queryRawUnsafe("SELECT pg_sleep(1)::text");
+    const told = client.$extends(opledger({ metadata, timeout: 20_000 }));
+    const untold = client.$extends(opledger({ metadata }));
+    await expect(untold.$once(op("slow"), work)).rejects.toMatchObject({ code: "P2028" });
+    expect((await told.$once(op("slow"), work)).status).toBe("executed");
+    expect((await untold.$once(op("slow"), work, { timeout: 20_000 })).status).toBe("executed");
+    await client.$disconnect();
+  });
+
   test("transactions that the work nests at the same moment take turns, with each other and with bound writes", async () => {
     const id = await account();
     const add = (tx: TestClient) => tx.account.update(more(id));

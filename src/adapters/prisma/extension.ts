@@ -11,7 +11,7 @@ import { PRISMA_ISOLATION_LEVELS, type PrismaClientLike, type PrismaTransactionO
 import { type Engine, engineOf } from "./engine.js";
 import { MissingMetadataError } from "./errors.js";
 import { PrismaDatabase } from "./executor.js";
-import { activeProvider } from "./internals.js";
+import { activeProvider, transactionTimes } from "./internals.js";
 import { METADATA_FORMAT, type PrismaMetadata } from "./metadata.js";
 import type { BoundOperation, TransactionClient } from "./types.js";
 
@@ -20,9 +20,15 @@ export interface OpledgerOptions extends Omit<CommonOptions, "decimal"> {
   readonly metadata?: PrismaMetadata | undefined;
   /** The ledger's schema; `public` on PostgreSQL and the connection's own elsewhere unless given. */
   readonly schema?: string | undefined;
-  /** How long a transaction of opledger's own may wait for a connection, in milliseconds; `waitMs`, or 5,000 if that is less. */
+  /**
+   * How long a transaction of opledger's own may wait for a connection, in milliseconds; what the client's `transactionOptions` say, or
+   * `waitMs`, or 5,000 if that is less.
+   */
   readonly maxWait?: number | undefined;
-  /** How long a transaction of opledger's own may take, in milliseconds; 5,000 more than `waitMs` unless given. */
+  /**
+   * How long a transaction of opledger's own may take, in milliseconds; what the client's `transactionOptions` say, or 5,000 more than
+   * `waitMs`.
+   */
   readonly timeout?: number | undefined;
 }
 
@@ -121,9 +127,10 @@ class Shared {
       decimal: (text) => new Decimal(text),
     });
     this.#settings = settings;
+    const own = transactionTimes(parent);
     this.#transaction = {
-      maxWait: options.maxWait ?? acquireMs,
-      timeout: options.timeout ?? settings.waitMs + WORK_MS,
+      maxWait: options.maxWait ?? own.maxWait ?? acquireMs,
+      timeout: options.timeout ?? own.timeout ?? settings.waitMs + WORK_MS,
     };
   }
 

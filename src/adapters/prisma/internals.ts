@@ -4,7 +4,10 @@
  */
 interface Internals {
   readonly _activeProvider?: unknown;
-  readonly _engineConfig?: { readonly adapter?: DriverAdapter };
+  readonly _engineConfig?: {
+    readonly adapter?: DriverAdapter;
+    readonly transactionOptions?: TransactionTimes;
+  };
   readonly _globalOmit?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly _extensions?: {
     getAllQueryCallbacks?(delegate: string, operation: string): readonly unknown[];
@@ -25,6 +28,23 @@ interface DriverAdapter {
 export function waitsForEver(client: object): boolean {
   const { adapterName, config } = (client as Internals)._engineConfig?.adapter ?? {};
   return adapterName === "@prisma/adapter-pg" && config !== undefined && !config.connectionTimeoutMillis;
+}
+
+interface TransactionTimes {
+  readonly maxWait?: number;
+  readonly timeout?: number;
+}
+
+/** Milliseconds, where nobody says otherwise. */
+const PRISMA_TIMES: Required<TransactionTimes> = { maxWait: 2_000, timeout: 5_000 };
+
+/** What the client was told of its transactions: what Prisma takes where it was told nothing is left out. */
+export function transactionTimes(client: object): TransactionTimes {
+  const { maxWait, timeout } = (client as Internals)._engineConfig?.transactionOptions ?? {};
+  return {
+    ...(maxWait !== undefined && maxWait !== PRISMA_TIMES.maxWait && { maxWait }),
+    ...(timeout !== undefined && timeout !== PRISMA_TIMES.timeout && { timeout }),
+  };
 }
 
 /** The fields that the client was told never to select. */

@@ -25,6 +25,8 @@ export class EntityColumns {
   /** The columns that `find` would select, and the one that tells the class. */
   readonly selected: readonly string[];
   readonly #driver: Driver;
+  /** Those that a caller may name. */
+  readonly #columns: readonly Column[];
 
   /** @throws {TypeError} the entity is a tree */
   static of(metadata: EntityMetadata): EntityColumns {
@@ -38,6 +40,7 @@ export class EntityColumns {
     this.table = metadata.tablePath.split(".");
     this.selected = selectedOf(metadata);
     this.#driver = metadata.dataSource.driver;
+    this.#columns = metadata.columns.filter((column) => !column.isDiscriminator && !column.isVirtualProperty);
     if (metadata.treeType !== undefined) {
       throw new TypeError(
         `${metadata.name} is a tree: one row of it concerns others, so write it inside \`once\``,
@@ -52,21 +55,23 @@ export class EntityColumns {
    */
   assigned(verb: string, values: object, writable: (column: Column) => boolean): Assigned[] {
     this.#refuseUnknown(verb, values);
-    return this.metadata.columns
-      .filter((column) => !column.isDiscriminator && !column.isVirtualProperty && writable(column))
-      .map((column) => this.#assign(verb, column, given(column, values)))
-      .filter(({ given: value }) => value !== undefined);
+    const found: Assigned[] = [];
+    for (const column of this.#columns) {
+      const value = writable(column) ? given(column, values) : undefined;
+      if (value !== undefined) found.push(this.#assign(verb, column, value));
+    }
+    return found;
   }
 
   /** The columns that criteria ask to be equal to something: an id, or an object of properties. */
   criteria(verb: string, criteria: unknown): Assigned[] {
     const asked = this.#asked(verb, criteria);
     this.#refuseUnknown(verb, asked);
-    const found = this.metadata.columns
-      .filter((column) => !column.isDiscriminator && !column.isVirtualProperty)
-      .map((column) => ({ column, value: given(column, asked) }))
-      .filter(({ value }) => value !== undefined)
-      .map(({ column, value }) => this.#assign(verb, column, equalTo(verb, column, value)));
+    const found: Assigned[] = [];
+    for (const column of this.#columns) {
+      const value = given(column, asked);
+      if (value !== undefined) found.push(this.#assign(verb, column, equalTo(verb, column, value)));
+    }
     if (found.length === 0) throw new TypeError(`${verb}: empty criteria`);
     return found;
   }
@@ -138,13 +143,12 @@ export class EntityColumns {
       return { column, value: new Expression(sql), given: { sql } };
     }
     const { spatialTypes } = this.#driver;
-    if (value !== undefined && value !== null && spatialTypes.includes(column.type as never)) {
+    if (value !== null && spatialTypes.includes(column.type as never)) {
       throw new TypeError(
         `${verb}: the spatial column \`${column.propertyPath}\` can be written only inside \`once\``,
       );
     }
-    const prepared: unknown =
-      value === undefined ? value : this.#driver.preparePersistentValue(value, column);
+    const prepared: unknown = this.#driver.preparePersistentValue(value, column);
     return { column, value: prepared, given: value };
   }
 
@@ -166,8 +170,15 @@ function selectedOf({ columns }: EntityMetadata): readonly string[] {
   return [...new Set(read.map(({ databaseName }) => databaseName))];
 }
 
+/** Whether a column is a property of the entity itself, and of nothing that it holds or refers to. */
+export function isOwn({ embeddedMetadata, relationMetadata, referencedColumn }: Column): boolean {
+  return embeddedMetadata === undefined && relationMetadata === undefined && referencedColumn === undefined;
+}
+
 /** A column's value in an entity; of a related entity, what the column refers to. */
 function given(column: Column, values: object): unknown {
+  // What TypeORM comes to as well, by a longer way.
+  if (isOwn(column)) return (values as Record<string, unknown>)[column.propertyName];
   return column.getEntityValue(values);
 }
 
@@ -187,8 +198,7 @@ export function entriesOf(assigned: readonly Assigned[]): Entries {
 
 /** What the caller gave, by property, for the operation's fingerprint. */
 export function payloadOf(assigned: readonly Assigned[]): Record<string, unknown> {
-  return Object.assign(
-    Object.create(null),
-    Object.fromEntries(assigned.map(({ column, given }) => [column.propertyPath, given])),
-  );
+  const payload: Record<string, unknown> = Object.create(null);
+  for (const { column, given } of assigned) payload[column.propertyPath] = given;
+  return payload;
 }

@@ -1,18 +1,32 @@
 import type { EntityMetadata, ObjectLiteral } from "typeorm";
 import type { Row } from "../../core/executor.js";
+import { type Column, isOwn } from "./entity.js";
 
 /** The entity that `find` would make of a row. */
 export async function hydrated<E extends ObjectLiteral>(root: EntityMetadata, row: Row): Promise<E> {
   const metadata = classOf(root, row);
   const { driver } = metadata.dataSource;
   const entity: E = metadata.create(undefined, { fromDeserializer: true });
-  for (const column of metadata.columns) {
-    const value = row[column.databaseName];
-    if (value === undefined || column.isVirtual || isOfChild(metadata, column)) continue;
-    column.setEntityValue(entity, driver.prepareHydratedValue(asRead(metadata, value), column));
+  for (const column of readableOf(metadata)) {
+    const stored = row[column.databaseName];
+    if (stored === undefined) continue;
+    const value: unknown = driver.prepareHydratedValue(asRead(metadata, stored), column);
+    if (isOwn(column)) (entity as ObjectLiteral)[column.propertyName] = value;
+    else column.setEntityValue(entity, value);
   }
   await loaded(metadata, entity);
   return entity;
+}
+
+const readable = new WeakMap<EntityMetadata, readonly Column[]>();
+
+/** The columns that are properties of the class itself. */
+function readableOf(metadata: EntityMetadata): readonly Column[] {
+  const known = readable.get(metadata);
+  if (known !== undefined) return known;
+  const found = metadata.columns.filter((column) => !column.isVirtual && !isOfChild(metadata, column));
+  readable.set(metadata, found);
+  return found;
 }
 
 /** Whatever driver stored it, a replay has bytes as a Buffer, which sql.js does not know. */
@@ -28,7 +42,7 @@ function classOf(root: EntityMetadata, row: Row): EntityMetadata {
   return childEntityMetadatas.find(({ discriminatorValue }) => discriminatorValue === told) ?? root;
 }
 
-function isOfChild(metadata: EntityMetadata, column: EntityMetadata["columns"][number]): boolean {
+function isOfChild(metadata: EntityMetadata, column: Column): boolean {
   return metadata.childEntityMetadatas.some(({ target }) => target === column.target);
 }
 

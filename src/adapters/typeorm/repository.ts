@@ -142,8 +142,9 @@ export class BoundRepository<E extends ObjectLiteral> {
     const identity = identify(this.#ref, context.retentionMs);
     const { write, intent } = make(metadata, identity.id);
     const claimed = claimWrite(identity, this.#ref, write, intent);
-    const { value, ...outcome } = await runWrite<EntityManager, Row | null>(context, claimed, write);
-    return { ...outcome, value: (value === null ? null : await hydrated(metadata, value)) as R };
+    const outcome = await runWrite<EntityManager, Row | null>(context, claimed, write);
+    const value = outcome.value === null ? null : await hydrated(metadata, outcome.value);
+    return { ...outcome, value: value as R };
   }
 }
 

@@ -35,11 +35,11 @@ function amount(value: unknown): Fragment {
  * @see https://www.sqlite.org/lang_corefunc.html#abs
  */
 function sum(column: string, { sql, values }: Fragment): Fragment {
-  const added = "opledger_added.amount";
+  const added = "opledger_added.opledger_amount";
   const whole = `(typeof(${added}) = 'integer' OR ${added} = round(${added}))`;
   return {
     sql: `(SELECT CASE WHEN typeof(${column}) = 'integer' AND ${whole} AND typeof(${column} + ${added}) = 'real'
-  THEN abs(-9223372036854775808) ELSE ${column} + ${added} END FROM (SELECT ${sql} AS amount) AS opledger_added)`,
+  THEN abs(-9223372036854775808) ELSE ${column} + ${added} END FROM (SELECT ${sql} AS opledger_amount) AS opledger_added)`,
     values,
   };
 }
