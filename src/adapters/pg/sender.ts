@@ -98,7 +98,7 @@ export class Sender {
       configs.some(({ name }) => name !== undefined && used.has(name)),
     );
     // Made where the socket was read; this leads back to the call.
-    if (error instanceof Error) Error.captureStackTrace(error);
+    if (error instanceof Error && Object.isExtensible(error)) Error.captureStackTrace(error);
     return error;
   }
 
