@@ -38,8 +38,8 @@ export const TYPEORM_MUTANTS: readonly Mutant[] = [
   mutant(
     "transformers do not see what was read",
     "src/adapters/typeorm/hydrate.ts",
-    "driver.prepareHydratedValue(asRead(metadata, value), column)",
-    "value",
+    "driver.prepareHydratedValue(asRead(metadata, stored), column)",
+    "stored",
   ),
   mutant(
     "an open transaction is not joined",
