@@ -26,7 +26,7 @@ export type PooledLedger = MysqlLedger & { readonly pool: mysql.Pool };
 
 const TABLES = [
   "create table effects (id int auto_increment primary key, n int not null)",
-  "create table counters (id int primary key, value int not null default 0, version int not null default 1)",
+  "create table counters (id int primary key, value int not null default 0 check (value >= 0), version int not null default 1)",
   `insert into counters (id) values ${Array.from({ length: 50 }, (_, index) => `(${index + 1})`).join(", ")}`,
   "create procedure commits() commit",
 ];

@@ -56,6 +56,10 @@ export const MYSQL_CASES: Readonly<Record<string, Case>> = {
     const set = { ...ROW, version: 1, set: { value: 9 } };
     same("compare-and-set", await race((each) => each.operation(second).update(set)), BOTH);
     same("version", await number("select version from counters where id = 1"), 2);
+    // Spends all there is, so that a second effect meets the CHECK.
+    const third = key();
+    const spend = { ...addTo(1), by: { value: -9 } };
+    same("what leaves no room", await race((each) => each.operation(third).increment(spend)), BOTH);
   },
 
   "a duplicate that waits while the first run is under way": async (bench) => {

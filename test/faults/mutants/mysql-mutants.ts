@@ -43,6 +43,13 @@ export const MYSQL_MUTANTS: readonly Mutant[] = [
     "IF ROW_COUNT() <> 1 THEN",
     "IF ROW_COUNT() > 1 THEN",
   ),
+  mutant(
+    "mariadb",
+    "a write that its own duplicate left no room for is refused",
+    "src/core/write.ts",
+    'if (error instanceof RefusedWrite || database.failure(error).kind !== "other") throw error;',
+    "if (database !== undefined) throw error;",
+  ),
   mutant("mariadb", "a swallowed deadlock is lived with", FAILURE, "  ERRNO.deadlock,\n", ""),
   mutant("mysql", "a swallowed lock timeout is lived with", FAILURE, "  ERRNO.lockWaitTimeout,\n", ""),
   mutant("mysql", "a deadlock is not tried again", ERRORS, "    case ERRNO.deadlock:\n", ""),
