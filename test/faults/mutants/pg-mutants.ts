@@ -208,6 +208,7 @@ export const PG_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: OPERATION,
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of the source, placeholder and all
         from: "text += `\\0\\0\\0${String.fromCharCode(part.length)}${part}`;",
         to: "text += part;",
       },
