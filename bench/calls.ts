@@ -8,8 +8,8 @@ import {
   type Subject,
 } from "./subject.js";
 
-/** How many operations there are to replay. */
-const REPLAYED = 200;
+/** How many operations there are to replay: so few that a process still knows them when their turn comes again, beside batches of 100. */
+const REPLAYED = 50;
 /** Coprime to every number of accounts, so that the rows come in a scattered order and each once per lap. */
 const STRIDE = 7_919;
 const NOTE = "an ordinary note";

@@ -20,6 +20,13 @@ const EFFECT_OF: ReadonlyMap<string, Effect> = new Map(
   Object.entries(EFFECT_LETTER).map(([effect, letter]) => [letter, effect as Effect]),
 );
 
+/** What is stored was written in another form than the one that it is read in: by work, where a row was expected. */
+export class OtherFormError extends RangeError {
+  constructor(what = "is no row") {
+    super(`The stored result ${what}, and so not what this version of opledger expects there.`);
+  }
+}
+
 /** A larger result is refused: the ledger is read on every replay and is no place for documents. */
 export const RESULT_BYTES_MAX: number = 1024 * 1024;
 
@@ -125,7 +132,21 @@ function unfitRow(what: string, operation: OperationSummary): ResultNotStorableE
   );
 }
 
-/** @throws {RangeError} the bytes are no row written by {@link encodeRow} */
+/**
+ * A row as the database wrote it: its text is JSON, empty where there was no row.
+ *
+ * @returns undefined where the bytes are something else
+ */
+export function storedText(
+  bytes: Uint8Array,
+): { readonly effect: Effect; readonly text: string } | undefined {
+  const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const effect = EFFECT_OF.get(body.toString("latin1", 1, 2));
+  if (body[0] !== FORMAT.row || effect === undefined) return undefined;
+  return { effect, text: body.toString("utf8", 2) };
+}
+
+/** @throws {OtherFormError} the bytes are no row written by {@link encodeRow} */
 export function decodeRow(
   bytes: Uint8Array,
   options: CodecOptions,
@@ -133,9 +154,7 @@ export function decodeRow(
   const body = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const effect = EFFECT_OF.get(body.toString("latin1", 1, 2));
   if (body[0] !== FORMAT.driverRow || effect === undefined) {
-    throw new RangeError(
-      `The stored row has format ${body[0]}, which this version of opledger does not know.`,
-    );
+    throw new OtherFormError(`has format ${body[0]}`);
   }
   // Drivers give bytes as Buffers, and a replay must give what the first run gave.
   const revive = { decimal: options.decimal, bytes: (found: Buffer) => found };

@@ -3,6 +3,7 @@ import {
   account,
   addEffect,
   effects,
+  HOUR_MS,
   ledgerRows,
   literal,
   number,
@@ -167,7 +168,7 @@ function counting({ test }: Cases): void {
       }),
     );
     await ledger.once(ref(short, { retentionMs: 1 }), () => null);
-    await ledger.once(ref(short, { retentionMs: 60_000 }), () => uniqueId());
+    await ledger.once(ref(short, { retentionMs: HOUR_MS }), () => uniqueId());
     await pauseMs(20);
     const stats = await ledger.stats();
     const of = (operation: string) => stats.find((each) => each.operation === operation);

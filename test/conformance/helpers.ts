@@ -6,6 +6,9 @@ import type { Cases, Fixture, LedgerSettings, TestLedger } from "./target.js";
 
 let minted = 0;
 
+/** A retention that outlasts every run of the suite, however slow the machine. */
+export const HOUR_MS = 3_600_000;
+
 /** A text that no other case uses; plain enough to stand in SQL. */
 export function unique(prefix = "k"): string {
   minted += 1;

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { newKey, type OperationRef } from "../../src/index.js";
-import { addEffect, effects, ledgerRows, refused, twice, unique } from "./helpers.js";
+import { addEffect, effects, HOUR_MS, ledgerRows, refused, twice, unique } from "./helpers.js";
 import type { Cases, Concern, Fixture } from "./target.js";
 
 /** Keys that careless collations, trimming or normalisation would take for one. */
@@ -67,7 +67,7 @@ export const identity: Concern = {
     });
 
     test("inspect shows what the ledger holds, and undefined for a key that nobody used", async (fixture) => {
-      const ledger = fixture.createLedger({ retentionMs: 60_000 });
+      const ledger = fixture.createLedger({ retentionMs: HOUR_MS });
       const ref = { operation: unique("op"), key: unique(), scope: "acme" };
       expect(await ledger.inspect(ref)).toBeUndefined();
       await ledger.once(ref, () => ({ id: 7n }));
@@ -75,7 +75,7 @@ export const identity: Concern = {
       expect(shown).toMatchObject({ ...ref, status: "completed", expired: false, value: { id: 7n } });
       expect(shown?.resultBytes).toBeGreaterThan(5);
       const keptMs = Number(shown?.expiresAt) - Number(shown?.createdAt);
-      expect(Math.abs(keptMs - 60_000)).toBeLessThan(50);
+      expect(Math.abs(keptMs - HOUR_MS)).toBeLessThan(50);
       expect(Math.abs(Date.now() - Number(shown?.createdAt))).toBeLessThan(60_000);
     });
   },

@@ -7,6 +7,7 @@ import {
   count,
   crowdedTest,
   effects,
+  HOUR_MS,
   ledgerRows,
   literal,
   number,
@@ -55,7 +56,7 @@ function takeover({ test, target }: Cases): void {
     expect((await fixture.createLedger().inspect(op))?.expired).toBe(true);
     expect(await run(2)).toStrictEqual({ status: "executed", value: 2 });
     await pauseMs(10);
-    const kept = { ...op, payload: 3, retentionMs: 60_000 };
+    const kept = { ...op, payload: 3, retentionMs: HOUR_MS };
     await fixture.createLedger().once(kept, () => 3);
     expect((await fixture.createLedger().once(kept, () => 4)).value).toBe(3);
     expect(await effects(fixture, op.key)).toBe(2);
@@ -98,7 +99,7 @@ function takeover({ test, target }: Cases): void {
 
   test("retentionMs of the operation wins over the ledger's", async (fixture) => {
     const ledger = fixture.createLedger({ retentionMs: 1 });
-    const [short, long] = [ref("short"), ref("long", { retentionMs: 60_000 })];
+    const [short, long] = [ref("short"), ref("long", { retentionMs: HOUR_MS })];
     for (const op of [short, long]) await ledger.once(op, () => 1);
     await pauseMs(10);
     expect((await ledger.once(short, () => 1)).status).toBe("executed");

@@ -8,6 +8,7 @@ import {
   effects,
   elsewhere,
   gate,
+  HOUR_MS,
   ledgerRows,
   patience,
   pauseMs,
@@ -171,10 +172,10 @@ function inAnother(cases: Cases): void {
       await fixture.createLedger().operation(up).insert(write);
       await pauseMs(10);
       const holder = await fixture.begin();
-      await holder.ledger().once({ ...op, retentionMs: 60_000 }, () => "new");
+      await holder.ledger().once({ ...op, retentionMs: HOUR_MS }, () => "new");
       await holder
         .ledger()
-        .operation({ ...up, retentionMs: 60_000 })
+        .operation({ ...up, retentionMs: HOUR_MS })
         .insert(write);
       try {
         await elsewhere(fixture, { waitMs: 200, responseMs: 3_000 }, async (ledger) => {

@@ -1,3 +1,4 @@
+import { skip } from "@prisma/client/runtime/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { MissingMetadataError, opledger } from "../../src/adapters/prisma/index.js";
 import { isThere, op, openPrisma, PRISMA_ENGINES, type Prisma, type TestClient, twice } from "./cases.js";
@@ -150,6 +151,53 @@ for (const engine of PRISMA_ENGINES) {
       await expect(prisma.$operation(op("r")).tag.create({ data: { label: 7 } as never })).rejects.toThrow(
         /label/,
       );
+    });
+
+    test("a retry replays what the first run left, whichever way each of them goes", async () => {
+      const id = await account(1);
+      const [one, other, gone] = [op("one"), op("other"), op("gone")];
+      const bound = (ref: ReturnType<typeof op>) => prisma.$operation({ ...ref, payload: id });
+      const plain = { where: { id }, data: { balance: { increment: 1 } } };
+      const wide = { ...plain, include: { charges: true } };
+      const first = await bound(one).account.update(plain);
+      const again = await bound(one).account.update(wide);
+      expect(again).toStrictEqual({ ...first, status: "replayed" });
+      const whole = await bound(other).account.update(wide);
+      expect(await bound(other).account.update(plain)).toStrictEqual({
+        ...whole,
+        status: "replayed",
+      });
+      expect(whole.value).toMatchObject({ balance: 3, charges: [] });
+      const nobody = { where: { id: -1 } };
+      const none = await bound(gone).account.delete(nobody);
+      expect(await bound(gone).account.delete({ ...nobody, include: { charges: true } })).toStrictEqual({
+        ...none,
+        status: "replayed",
+      });
+      // As after a release that adds an extension.
+      const tenant = op("tenant").key;
+      const data = { tenant, number: 1, series: tenant, ref: 1n };
+      const create = (client: TestClient) =>
+        client.$operation({ operation: "invoice", key: tenant }).invoice.create({ data });
+      const hook = {
+        query: { invoice: { create: ({ args, query }: never) => (query as (a: unknown) => unknown)(args) } },
+      };
+      const before = await create(prisma);
+      expect(await create(opened.client().$extends(hook as never) as unknown as TestClient)).toStrictEqual({
+        ...before,
+        status: "replayed",
+      });
+    });
+
+    test("`Prisma.skip` leaves a field as it is, and is no part of the fingerprint", async () => {
+      const email = `${op("e").key}@example.com`;
+      await prisma.customer.create({ data: { email, name: "n", extra: { kept: true } } });
+      const ref = op("skip");
+      const given = { where: { email }, data: { visits: 2, name: skip as never, extra: skip as never } };
+      const { value } = await twice(() => prisma.$operation(ref).customer.update(given));
+      expect(value).toMatchObject({ visits: 2, name: "n", extra: { kept: true } });
+      const left = { where: { email }, data: { visits: 2 } };
+      expect((await prisma.$operation(ref).customer.update(left)).status).toBe("replayed");
     });
 
     test("$once keeps its effect and its result together, and joins a transaction", async () => {

@@ -76,6 +76,26 @@ describe.each(DRIVERS)("the one connection of a data source of %s", (engine) => 
     expect(await balance()).toBe(before + 3);
   });
 
+  it("lets a subscriber's own statement pass with the statement that it heard of", async () => {
+    const before = await balance();
+    const { dataSource } = database;
+    let asked = 0;
+    dataSource.subscribers.push({
+      beforeQuery: async ({ query }) => {
+        if (!query.startsWith("UPDATE")) return;
+        await dataSource.query("SELECT 1");
+        asked += 1;
+      },
+    });
+    // The operation waits for the stranger's statement, which waits for the subscriber's.
+    await Promise.all([
+      repository().increment({ id }, "balance", 1),
+      accounts().operation(op("behind")).increment(id, "balance", 1),
+    ]);
+    dataSource.subscribers.pop();
+    expect([asked, await balance()]).toStrictEqual([1, before + 2]);
+  });
+
   it("waits for a transaction of TypeORM's own, which does not join it by chance", async () => {
     const before = await balance();
     const { dataSource } = database;

@@ -1,3 +1,5 @@
+import { skip } from "@prisma/client/runtime/client";
+import { OtherFormError } from "../../core/codec.js";
 import type { LedgerContext } from "../../core/context.js";
 import { emit } from "../../core/events.js";
 import type { Row } from "../../core/executor.js";
@@ -80,7 +82,8 @@ async function run(
       const value = outcome.value === null ? null : hydrate(outcome.value, { model, fields }, metadata);
       return { ...outcome, value };
     } catch (error) {
-      throw asModelError(error, name);
+      // An earlier run took several statements, under other arguments or beside another extension: it is replayed as such.
+      if (!(error instanceof OtherFormError)) throw asModelError(error, name);
     }
   }
   const outcome = await fallBack({
@@ -94,7 +97,7 @@ async function run(
     args,
   });
   if (outcome.status === "executed") {
-    const { reason } = planned;
+    const reason = planned instanceof NotPlain ? planned.reason : "an earlier run in several statements";
     const durationMs = performance.now() - startedAt;
     emit(context.onEvent, () => ({ type: "fallback", operation: summary, durationMs, reason }));
   }
@@ -128,11 +131,12 @@ function isSingle(verb: Verb): verb is SingleVerb {
 }
 
 /**
- * Arguments as a fingerprint takes them: Prisma's nulls are instances without content, each told apart by its name. What holds none,
- * which is nearly everything, stays as it is; so does what is nested too deeply, for the fingerprint to refuse.
+ * Arguments as a fingerprint takes them: Prisma's nulls are instances without content, each told apart by its name, and what is to be
+ * skipped is not there. What holds none of these, which is nearly everything, stays as it is; so does what is nested too deeply, for the fingerprint to refuse.
  */
 function comparable(value: unknown, depth = 0): unknown {
   if (value === null || typeof value !== "object" || depth > DEPTH_MAX) return value;
+  if (value === skip) return undefined;
   const name = jsonNull(value);
   if (name !== undefined) return new Map([["null", name]]);
   const isList = Array.isArray(value);

@@ -1,14 +1,19 @@
+import { decodeRow, OtherFormError, storedText } from "../../core/codec.js";
 import type { LedgerContext } from "../../core/context.js";
 import type { ClaimedOperation } from "../../core/dialect.js";
 import { RowNotFoundError, VersionConflictError } from "../../core/errors.js";
+import type { Row } from "../../core/executor.js";
 import { LostRace } from "../../core/failure.js";
 import { onceAs } from "../../core/once.js";
 import { type OperationRef, summarize } from "../../core/operation.js";
 import type { Effect, WriteOutcome } from "../../core/outcome.js";
 import type { Entries } from "../../core/writes.js";
+import { ROW_TEXT } from "../../dialects/postgres/index.js";
 import { flattened } from "./arguments.js";
 import type { PrismaClientLike } from "./client.js";
+import { factsOf } from "./facts.js";
 import { prismaCode } from "./failure.js";
+import { hydrate } from "./hydrate.js";
 import type { ModelMetadata, PrismaMetadata } from "./metadata.js";
 import { bound } from "./values.js";
 
@@ -51,8 +56,33 @@ export async function fallBack(asked: FallbackWrite): Promise<WriteOutcome<unkno
       throw error;
     }
   };
-  const { status, value } = await onceAs(asked.context, asked.operation, asked.ref, work, {});
-  return { status, effect: value.effect, value: value.value };
+  // A list, which no row is.
+  const listed = async (tx: PrismaClientLike): Promise<readonly [Effect, unknown]> => {
+    const { effect, value } = await work(tx);
+    return [effect, value];
+  };
+  const { status, value } = await onceAs(asked.context, asked.operation, asked.ref, listed, {});
+  const left = Array.isArray(value) ? { effect: value[0], value: value[1] } : await storedRow(asked);
+  return { status, ...left };
+}
+
+/** What an earlier run left that took a single statement, under other arguments or beside other extensions. */
+async function storedRow({ context, operation, metadata, model, verb }: FallbackWrite): Promise<Left> {
+  const { database, dialect, responseMs, codec } = context;
+  const [found] = (await database.run(dialect.inspect(operation), responseMs)).rows;
+  const { result } = found === undefined ? { result: null } : dialect.readRecord(found);
+  if (result === null) throw new OtherFormError("is gone");
+  const stored = storedText(result);
+  const { effect, row } =
+    stored === undefined ? decodeRow(result, codec) : { effect: stored.effect, row: rowOf(stored.text) };
+  if (row === null || (verb === "delete" && effect === "unchanged")) return { effect, value: null };
+  const columns = new Set(Object.keys(stored === undefined ? row : (JSON.parse(stored.text) as Row)));
+  const fields = factsOf(model).columns.flatMap(([name, { column }]) => (columns.has(column) ? [name] : []));
+  return { effect, value: hydrate(row, { model, fields }, metadata) };
+}
+
+function rowOf(text: string): Row | null {
+  return text === "" ? null : { [ROW_TEXT]: text };
 }
 
 async function write(asked: FallbackWrite, tx: PrismaClientLike, delegate: Delegate): Promise<Left> {

@@ -1,4 +1,4 @@
-import { Decimal } from "@prisma/client/runtime/client";
+import { Decimal, skip } from "@prisma/client/runtime/client";
 import type { EnumFieldMetadata, PrismaMetadata, ScalarFieldMetadata } from "./metadata.js";
 
 export type ColumnField = ScalarFieldMetadata | EnumFieldMetadata;
@@ -32,6 +32,7 @@ const WHOLE_MAX = 2_147_483_647;
  * @throws {NotPlain} the value is not of the field's type
  */
 export function bound(field: ColumnField, value: unknown, { provider, enums }: PrismaMetadata): unknown {
+  if (value === skip) throw new NotPlain("`Prisma.skip`");
   if (field.list === true) return listOf(field, value, enums);
   if (value === null) {
     if (field.nullable !== true || (field.kind === "scalar" && field.type === "Json"))

@@ -1,4 +1,4 @@
-import { EFFECT_LETTER } from "../../core/codec.js";
+import { EFFECT_LETTER, OtherFormError } from "../../core/codec.js";
 import type {
   BatchOptions,
   Claim,
@@ -17,7 +17,7 @@ import { briefSql, hasBriefForm } from "./brief.js";
 import { maintenance } from "./maintenance.js";
 import { type AnswerForm, joinedNames, pushValues, type ShapeOptions, shapeOf } from "./shape.js";
 import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes, STATE } from "./sql.js";
-import { lockRow, recallSql, writeSql } from "./writes.js";
+import { lockRow, ROW_TEXT, recallSql, writeSql } from "./writes.js";
 
 export interface PostgresDialectOptions {
   readonly schema: string;
@@ -198,7 +198,7 @@ function readAnswer(answer: Row | undefined): WriteAnswer {
     case "executed":
     case "replayed":
       if (letter === null) return { status: "erased" };
-      return { status, effect: EFFECT_OF[String(letter)] ?? "unchanged", row };
+      return { status, effect: effectOf(letter, row[ROW_TEXT]), row };
     case "mismatch":
     case "not-found":
     case "expired":
@@ -209,6 +209,14 @@ function readAnswer(answer: Row | undefined): WriteAnswer {
       return { status: said, actual: actual === "" ? null : wholeNumber(actual) };
     }
   }
+}
+
+/** @throws {OtherFormError} what is stored is the result of work, and no row */
+function effectOf(letter: unknown, text: unknown): Effect {
+  const effect = EFFECT_OF[String(letter)];
+  const isRow = typeof text !== "string" || text.startsWith("{");
+  if (effect === undefined || !isRow) throw new OtherFormError();
+  return effect;
 }
 
 function readAnswers({ rows }: ResultSet, count: number): readonly WriteAnswer[] {

@@ -29,7 +29,6 @@ BEGIN
   IF `p_proof` > 0 THEN
     RELEASE SAVEPOINT `opledger_claim`;
   END IF;
-  -- A claim is completed; without one the whole row is written now.
   IF `p_scope` IS NULL THEN
     UPDATE `opledger_operations` SET `state` = `p_state`, `result` = `p_result` WHERE `id` = `p_id` AND `state` = 0;
   ELSE
@@ -95,7 +94,6 @@ BEGIN
   END;
   SET SESSION sql_mode = `p_mode`, SESSION innodb_lock_wait_timeout = `p_wait`;
   IF `p_locking` > 0 THEN
-    -- Waits for whoever is writing the row, so that the read below sees it.
     SELECT COUNT(*) INTO `v_prior` FROM `opledger_operations` WHERE `id` = `p_id` LOCK IN SHARE MODE;
   END IF;
   SELECT CASE WHEN `state` = 0 THEN 'unfinished' WHEN `expires_at` <= UTC_TIMESTAMP(6) THEN 'expired'

@@ -208,7 +208,8 @@ export const PG_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: OPERATION,
-        from: "text += `\\0\\0\\0$" + "{String.fromCharCode(part.length)}$" + "{part}`;",
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of the source, placeholder and all
+        from: "text += `\\0\\0\\0${String.fromCharCode(part.length)}${part}`;",
         to: "text += part;",
       },
       { file: OPERATION, from: "return [size, ", to: "return [size.subarray(4), " },

@@ -68,14 +68,14 @@ export const TYPEORM_MUTANTS: readonly Mutant[] = [
   mutant(
     "strangers use the one connection while an operation has it",
     GATE,
-    "if (!this.#open) return this.query(...given);",
-    "return this.query(...given);",
+    "if (!this.#open) return this.#pass(given);",
+    "if (given.length > 0) return this.#pass(given);",
   ),
   mutant(
     "what the work writes past its manager waits for the operation's end",
     GATE,
-    "if (tx !== undefined && !tx.ended) return tx.query(...given);",
-    "if (tx?.ended === false && given.length === 0) return tx.query(...given);",
+    "if (tx !== undefined) return tx.query(...given);",
+    "if (tx !== undefined && given.length === 0) return tx.query(...given);",
   ),
   mutant(
     "errors hold the values of the ledger's statements",

@@ -16,7 +16,9 @@ CREATE TABLE `opledger_operations` (
 
 -- What the ledger would otherwise send one by one costs one round trip each. The procedures hold the statements on the
 -- ledger itself, and run those on other tables as they are given, with the rights and the SQL mode of whoever calls
--- them. They are named after the table.
+-- them. They are named after the table. A locking write first waits for whoever is writing the row, so that its read
+-- sees it; a close without a scope completes a claim, and any other writes the whole row. That is said here since
+-- MySQL's own client takes comments out of a procedure, and the ledger would not be the same by every way to make it.
 
 
 CREATE PROCEDURE `opledger_operations_open`(
@@ -67,7 +69,6 @@ BEGIN
   END;
   SET SESSION sql_mode = `p_mode`, SESSION innodb_lock_wait_timeout = `p_wait`;
   IF `p_locking` > 0 THEN
-    -- Waits for whoever is writing the row, so that the read below sees it.
     SELECT COUNT(*) INTO `v_prior` FROM `opledger_operations` WHERE `id` = `p_id` LOCK IN SHARE MODE;
   END IF;
   SELECT CASE WHEN `state` = 0 THEN 'unfinished' WHEN `expires_at` <= UTC_TIMESTAMP(6) THEN 'expired'
@@ -119,7 +120,6 @@ BEGIN
   IF `p_proof` > 0 THEN
     RELEASE SAVEPOINT `opledger_claim`;
   END IF;
-  -- A claim is completed; without one the whole row is written now.
   IF `p_scope` IS NULL THEN
     UPDATE `opledger_operations` SET `state` = `p_state`, `result` = `p_result` WHERE `id` = `p_id` AND `state` = 0;
   ELSE

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { DataSource, QueryRunner } from "typeorm";
 import type { ResultSet } from "../../../core/executor.js";
 import { Unavailable } from "../../../core/failure.js";
@@ -36,7 +37,10 @@ export class Gate {
   readonly #waitMs: number;
   readonly #mutex = new Mutex();
   readonly #work = new AsyncLocalStorage<Handle>();
+  /** Whether an operation has the connection. */
   #open = false;
+  /** Statements of others that are under way. */
+  readonly #passing = new Set<Promise<unknown>>();
   /** What lets others in again, while a transaction of TypeORM's own is open. */
   #leave: (() => void) | undefined;
 
@@ -64,12 +68,22 @@ export class Gate {
    * @throws {Unavailable} it did not become free in time
    */
   async enter(waitMs: number): Promise<() => void> {
-    const leave = await this.#lock(waitMs);
+    const free = await this.#lock(waitMs);
     this.#open = true;
-    return () => {
+    const leave = (): void => {
       this.#open = false;
-      leave();
+      free();
     };
+    if (await this.#passed(waitMs)) return leave;
+    leave();
+    throw busyFor(waitMs);
+  }
+
+  /** Waits until the statements of others have run that were let through before. */
+  async #passed(waitMs: number): Promise<boolean> {
+    if (this.#passing.size === 0) return true;
+    const all = Promise.allSettled(this.#passing).then(() => true);
+    return Promise.race([all, sleep(waitMs, false, { ref: false })]);
   }
 
   /** Runs one of opledger's own statements, by whoever has the connection. */
@@ -91,7 +105,7 @@ export class Gate {
   async #lock(waitMs: number): Promise<() => void> {
     const leave = await this.#mutex.lock(waitMs);
     if (leave !== undefined) return leave;
-    throw new Unavailable(`the data source's one connection was busy for ${waitMs} ms`);
+    throw busyFor(waitMs);
   }
 
   #install(runner: QueryRunner): void {
@@ -109,7 +123,7 @@ export class Gate {
     Object.assign(runner, {
       query: (...given: Parameters<Query>) => this.#through(given),
       startTransaction: async (...given: Parameters<typeof start>) => {
-        if (this.#runner.transactionDepth > 0 || this.#work.getStore() !== undefined) return start(...given);
+        if (this.#runner.transactionDepth > 0 || this.#current() !== undefined) return start(...given);
         const leave = await this.#lock(this.#waitMs);
         try {
           await start(...given);
@@ -124,15 +138,38 @@ export class Gate {
     });
   }
 
+  /** What the caller is part of, unless that is over: timers and the like may outlive it. */
+  #current(): Handle | undefined {
+    const handle = this.#work.getStore();
+    return handle?.ended === false ? handle : undefined;
+  }
+
   async #through(given: Parameters<Query>): Promise<unknown> {
-    const tx = this.#work.getStore();
-    if (tx !== undefined && !tx.ended) return tx.query(...given);
-    if (!this.#open) return this.query(...given);
+    const tx = this.#current();
+    if (tx !== undefined) return tx.query(...given);
+    if (!this.#open) return this.#pass(given);
     const leave = await this.#lock(this.#waitMs);
     try {
-      return await this.query(...given);
+      return await this.#pass(given);
     } finally {
       leave();
     }
   }
+
+  /** TypeORM tells subscribers before it runs a statement, and what they ask in turn belongs to that statement. */
+  async #pass(given: Parameters<Query>): Promise<unknown> {
+    const handle = { ended: false, query: this.query };
+    const passing = this.#work.run(handle, () => this.query(...given));
+    this.#passing.add(passing);
+    try {
+      return await passing;
+    } finally {
+      handle.ended = true;
+      this.#passing.delete(passing);
+    }
+  }
+}
+
+function busyFor(waitMs: number): Unavailable {
+  return new Unavailable(`the data source's one connection was busy for ${waitMs} ms`);
 }
