@@ -84,7 +84,11 @@ export async function typeormDriver(url: string, connections: number): Promise<D
   return {
     ledger: {
       operation: (ref) =>
-        writesOf(accounts.operation(ref), versioned.operation(ref), payments.operation(ref)),
+        writesOf(
+          () => accounts.operation(ref),
+          () => versioned.operation(ref),
+          () => payments.operation(ref),
+        ),
     },
     async bare<K extends keyof BareValues>(kind: K, values: BareValues[K]): Promise<number> {
       const answer: unknown = await manager.query(SQL[kind], [...values]);
@@ -115,17 +119,22 @@ function rowsOf(kind: keyof BareValues, answer: unknown): number {
 
 /** The bound writes that are measured, under TypeORM's own names. */
 function writesOf(
-  account: BoundRepository<Account>,
-  versioned: BoundRepository<Account>,
-  payment: BoundRepository<Payment>,
+  account: () => BoundRepository<Account>,
+  versioned: () => BoundRepository<Account>,
+  payment: () => BoundRepository<Payment>,
 ): ReturnType<MeasuredLedger["operation"]> {
   return {
     insert: ({ values: { id, account: owner, amount, note } }) =>
-      payment.insert({ id: String(id), account: Number(owner), amount: String(amount), note: String(note) }),
+      payment().insert({
+        id: String(id),
+        account: Number(owner),
+        amount: String(amount),
+        note: String(note),
+      }),
     update: ({ where: { id }, version, set: { status } }) =>
-      versioned.update({ id: Number(id), version: Number(version) }, { status: String(status) }),
+      versioned().update({ id: Number(id), version: Number(version) }, { status: String(status) }),
     increment: ({ where: { id }, by: { balance } }) =>
-      account.increment({ id: Number(id) }, "balance", Number(balance)),
+      account().increment({ id: Number(id) }, "balance", Number(balance)),
   };
 }
 

@@ -41,7 +41,7 @@ export function plan(asked: Asked): Planned {
   switch (verb) {
     case "create": {
       const values = created(asked, objectOf(args.data));
-      return { fields, write: { ...shape, verb: "insert", values, conflict: [] } };
+      return { fields, write: { verb: "insert", ...shape, values, conflict: [] } };
     }
     case "upsert":
       return { fields, write: upsert(asked, shape) };
@@ -50,7 +50,7 @@ export function plan(asked: Asked): Planned {
     case "delete":
       return {
         fields,
-        write: { ...shape, verb: "delete", where: unique(asked, objectOf(args.where)).where },
+        write: { verb: "delete", ...shape, where: unique(asked, objectOf(args.where)).where },
       };
   }
 }
@@ -71,11 +71,11 @@ function update(asked: Asked, shape: Shape): Write {
   if (version !== undefined) {
     const column = columnField(model, String(model.version)).column;
     // The version is bumped all the same, so that a compare-and-set of nothing else is one.
-    return { ...shape, verb: "update", where, set, by, version: { column, expected: version } };
+    return { verb: "update", ...shape, where, set, by, version: { column, expected: version } };
   }
   if (set.length === 0 && by.length === 0) throw new NotPlain("nothing to update");
-  if (set.length === 0) return { ...shape, verb: "increment", where, by };
-  return { ...shape, verb: "update", where, set, by, version: undefined };
+  if (set.length === 0) return { verb: "increment", ...shape, where, by };
+  return { verb: "update", ...shape, where, set, by, version: undefined };
 }
 
 function withoutBump(data: Args, version: string | undefined): Args {
@@ -103,8 +103,8 @@ function upsert(asked: Asked, shape: Shape): Write {
   const taken = set.filter(([column, value]) => given.has(column) && same(given.get(column), value));
   const update = taken.map(([column]) => column);
   const others = set.filter(([column]) => !update.includes(column));
-  if (set.length === 0 && by.length === 0) return { ...shape, verb: "insert", values, conflict };
-  return { ...shape, verb: "upsert", values, conflict, update, set: others, by };
+  if (set.length === 0 && by.length === 0) return { verb: "insert", ...shape, values, conflict };
+  return { verb: "upsert", ...shape, values, conflict, update, set: others, by };
 }
 
 function same(one: unknown, other: unknown): boolean {

@@ -22,7 +22,8 @@ export function insert(values: object, conflict: readonly string[]): MakeWrite {
     const natural = conflictColumns("insert", columns, conflict, given);
     return {
       write: {
-        ...shape(columns),
+        table: columns.table,
+        returning: columns.selected,
         verb: "insert",
         values: [...entriesOf(given), ...columns.inserted(given, operationId)],
         conflict: natural,
@@ -55,7 +56,8 @@ export function upsert(values: object, conflict: readonly string[]): MakeWrite {
     }
     return {
       write: {
-        ...shape(columns),
+        table: columns.table,
+        returning: columns.selected,
         verb: "upsert",
         values: [...entriesOf(given), ...columns.inserted(given, operationId), ...touched.set],
         conflict: natural,
@@ -112,7 +114,12 @@ export function remove(criteria: unknown): MakeWrite {
     const columns = EntityColumns.of(metadata);
     const where = columns.criteria("delete", criteria);
     return {
-      write: { ...shape(columns), verb: "delete", where: [...entriesOf(where), ...columns.discriminator] },
+      write: {
+        table: columns.table,
+        returning: columns.selected,
+        verb: "delete",
+        where: [...entriesOf(where), ...columns.discriminator],
+      },
       intent: { verb: "delete", arguments: { where: payloadOf(where) } },
     };
   };
@@ -173,7 +180,8 @@ function changing(
   const version = at === undefined ? undefined : versionOf(verb, at);
   return {
     write: {
-      ...shape(columns),
+      table: columns.table,
+      returning: columns.selected,
       verb: "update",
       where: [...entriesOf(where.filter((each) => each !== at)), ...columns.discriminator],
       set: [...entriesOf(set), ...touched.set],
@@ -236,11 +244,4 @@ function negated(amount: number | bigint | string): number | bigint | string {
 
 function named(verb: string, { write, intent }: BoundWrite): BoundWrite {
   return { write, intent: { ...intent, verb } };
-}
-
-function shape(columns: EntityColumns): {
-  readonly table: readonly string[];
-  readonly returning: readonly string[];
-} {
-  return { table: columns.table, returning: columns.selected };
 }

@@ -144,7 +144,7 @@ export class BoundRepository<E extends ObjectLiteral> {
     const claimed = claimWrite(identity, this.#ref, write, intent);
     const outcome = await runWrite<EntityManager, Row | null>(context, claimed, write);
     const value = outcome.value === null ? null : await hydrated(metadata, outcome.value);
-    return { ...outcome, value: value as R };
+    return { status: outcome.status, effect: outcome.effect, value: value as R };
   }
 }
 
