@@ -111,6 +111,7 @@ export interface Database<Tx> {
  * - `not-ours`: at its end the transaction was aborted, or another one than we began; nothing was committed
  * - `ended`: the work ended the transaction itself, so that part of it may have been committed
  * - `schema`: the ledger's table or a column of it is missing
+ * - `read-only`: the server or the transaction takes no writes, as a standby does
  * - `unplaced`: no partition of the ledger takes the operation's row
  * - `reprepare`: a prepared statement was refused; sent another way the statement can run
  * - `unavailable`: no connection was to be had; nothing was sent
@@ -130,6 +131,7 @@ export type FailureKind =
   | "not-ours"
   | "ended"
   | "schema"
+  | "read-only"
   | "unplaced"
   | "reprepare"
   | "unavailable"

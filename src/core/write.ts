@@ -86,7 +86,8 @@ async function attemptWrite<Tx>(call: Call<Tx>, write: Write): Promise<WriteAnsw
 
 /**
  * What became of a write that the database refused. A concurrent run of the very operation may have come first and left no
- * room for a second effect, as where a CHECK bounds a balance: then its outcome is this call's too.
+ * room for a second effect, as where a CHECK bounds a balance: then its outcome is this call's too. A server that takes no
+ * writes is not asked: what a standby has not heard of may have happened.
  *
  * @throws the refusal, where no earlier run stands
  */

@@ -38,6 +38,7 @@ describe("what an error of the server means", () => {
     ["22P02", 'invalid input syntax for type integer: "x"', "other"],
     ["25000", "opledger:unfinished: this transaction holds …", "not-ours"],
     ["25000", "something else", "other"],
+    ["25006", "cannot execute INSERT in a read-only transaction", "read-only"],
     ["42P01", 'relation "public.opledger_operations" does not exist', "schema"],
     ["42P01", 'Relation »x« "opledger_operations" existiert nicht', "schema"],
     ["42P01", 'relation "opledger_operations_old" does not exist', "other"],

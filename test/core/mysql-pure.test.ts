@@ -74,6 +74,8 @@ describe("what a server's error means", () => {
     [1146, "Table 'd.opledger_operations' doesn't exist", "schema"],
     [1146, "Table 'd.accounts' doesn't exist", "other"],
     [1615, "Prepared statement needs to be re-prepared", "reprepare"],
+    [1290, "The MySQL server is running with the --read-only option", "read-only"],
+    [1792, "Cannot execute statement in a READ ONLY transaction.", "read-only"],
     [1690, "BIGINT value is out of range", "other"],
   ])("%s, %s", (errno, message, kind) =>
     expect(mysqlFailure({ errno, message }, "opledger_operations")).toStrictEqual({ kind }),

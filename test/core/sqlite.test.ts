@@ -135,6 +135,7 @@ test.each([
   ["no such column: opledger_ledger.state", undefined, { kind: "schema" }],
   ["table opledger_operations has no column named state", undefined, { kind: "schema" }],
   ["no such column: state", undefined, { kind: "other" }],
+  ["attempt to write a readonly database", "SQLITE_READONLY", { kind: "read-only" }],
   ["no such savepoint: opledger_claim", undefined, { kind: "ended" }],
 ])("%s (%s)", (message, code, failure) => {
   expect(sqliteFailure({ message, code }, "opledger_operations")).toStrictEqual(failure);

@@ -34,6 +34,10 @@ export const ERRNO = {
   queryTimeout: 3024,
   /** MariaDB's `max_statement_time`. */
   statementTimeout: 1969,
+  /** The server runs with `read_only`, or with another option that forbids the statement. */
+  optionPrevents: 1290,
+  readOnlyTransaction: 1792,
+  readOnlyMode: 1836,
   unknownStatement: 1243,
   needReprepare: 1615,
   tooManyStatements: 1461,
@@ -86,6 +90,10 @@ export function mysqlFailure({ errno, message }: MysqlError, table: string): Fai
       return { kind: message.includes(table) ? "schema" : "other" };
     case ERRNO.signal:
       return { kind: message.includes(NOT_OURS) ? "ended" : "other" };
+    case ERRNO.optionPrevents:
+    case ERRNO.readOnlyTransaction:
+    case ERRNO.readOnlyMode:
+      return { kind: "read-only" };
     case ERRNO.unknownStatement:
     case ERRNO.needReprepare:
     case ERRNO.tooManyStatements:

@@ -44,6 +44,8 @@ export function postgresFailure(error: PostgresError, ledger: LedgerName): Failu
       return { kind: says(MARKER.notOurs) ? "not-ours" : "other" };
     case "25000":
       return { kind: says(MARKER.unfinished) ? "not-ours" : "other" };
+    case "25006":
+      return { kind: "read-only" };
     case "42P01":
     case "42703":
       return { kind: namesLedger(message, ledger) ? "schema" : "other" };

@@ -21,6 +21,7 @@ export function sqliteFailure({ message, code }: SqliteError, table: string): Fa
     return message.includes(`: ${table}.`) ? { kind: "duplicate", ledger: true } : { kind: "duplicate" };
   }
   if (isOutdated(message, table)) return { kind: "schema" };
+  if (/attempt to write a readonly database/.test(message)) return { kind: "read-only" };
   if (NO_SAVEPOINT.test(message)) return { kind: "ended" };
   return { kind: code === "SQLITE_INTERRUPT" ? "canceled" : "other" };
 }
