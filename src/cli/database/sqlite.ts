@@ -55,7 +55,8 @@ export async function connectSqlite(target: string, { cwd, create }: ConnectOpti
       throw withCode(error);
     }
   };
-  const { rows } = await query("SELECT sqlite_version() AS version");
+  // The file is read as well, which some drivers do not before they must: what is no database is refused here.
+  const { rows } = await query("SELECT sqlite_version() AS version, COUNT(*) AS read FROM sqlite_schema");
   return {
     engine: "sqlite",
     version: String(rows[0]?.version),
