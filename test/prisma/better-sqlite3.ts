@@ -9,7 +9,7 @@ interface AdapterModule {
   readonly PrismaBetterSqlite3: new (options: { url: string; timeout: number }) => SqlDriverAdapterFactory;
 }
 
-/** @throws the adapter is not installed: ask `hasDriver("better-sqlite3")` first */
+/** @throws the adapter is not installed: ask `missingDriver("better-sqlite3")` first */
 export async function betterSqlite(): Promise<{
   readonly client: (url: string) => PrismaClient;
   /** libsql has the same interface. */

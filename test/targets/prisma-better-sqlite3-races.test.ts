@@ -1,17 +1,4 @@
-import { describe, it } from "vitest";
 import { conformance } from "../conformance/suite.js";
-import { hasDriver } from "../drivers.js";
-import { betterSqlite } from "../prisma/better-sqlite3.js";
-import { type PrismaTestClient, prismaTarget } from "./prisma.js";
-import { PRISMA_SQLITE } from "./prisma-sqlite.js";
+import { prismaBetterSqlite3 } from "./prisma-better-sqlite3.js";
 
-const name = "Prisma × SQLite, better-sqlite3";
-if (hasDriver("better-sqlite3")) {
-  const { client, library } = await betterSqlite();
-  const own = { client: client as unknown as (url: string) => PrismaTestClient, library };
-  conformance(prismaTarget(name, "races", 44, { ...PRISMA_SQLITE, ...own }));
-} else {
-  describe(name, () => {
-    it.skip("races (skipped: the driver is not installed; npm run drivers:install adds it)", () => {});
-  });
-}
+conformance(await prismaBetterSqlite3("races", 44));

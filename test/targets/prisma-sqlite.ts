@@ -1,6 +1,6 @@
 import { sqliteClient } from "../prisma/open.js";
 import type { PrismaCase, PrismaTestClient } from "./prisma.js";
-import { fixtureSchema, quote, SQLITE_SAMPLES } from "./sqlite-schema.js";
+import { ENDINGS, fixtureSchema, outdated, quote, SQLITE_SAMPLES } from "./sqlite-schema.js";
 
 export const PRISMA_SQLITE: PrismaCase = {
   engine: "sqlite",
@@ -8,15 +8,7 @@ export const PRISMA_SQLITE: PrismaCase = {
   client: (url) => sqliteClient(url) as unknown as PrismaTestClient,
   schema: fixtureSchema,
   samples: SQLITE_SAMPLES,
-  endings: [
-    "COMMIT",
-    "rollback",
-    "  -- a comment\n /* and */ END",
-    "BEGIN",
-    "BEGIN IMMEDIATE",
-    "END TRANSACTION",
-    "; COMMIT",
-  ],
+  endings: ENDINGS,
   quote,
   qualified: (table) => `main.${table}`,
   violations: {
@@ -26,10 +18,7 @@ export const PRISMA_SQLITE: PrismaCase = {
     "no such table": "missing-table",
     "integer overflow": "too-big",
   },
-  outdate: (table) => [
-    `DROP TABLE ${quote(table)}`,
-    `CREATE TABLE ${quote(table)} (id BLOB PRIMARY KEY, result BLOB)`,
-  ],
+  outdate: outdated,
   capabilities: {
     isolationLevels: ["serializable"],
     failedStatement: "undone",

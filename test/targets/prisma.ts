@@ -40,6 +40,8 @@ export interface PrismaCase {
   /** By the driver adapter's kind of error, or its code; or by a part of its message, where that is all. */
   readonly violations: Readonly<Record<string, Violation>>;
   readonly outdate: (table: string) => readonly string[];
+  /** Why it cannot be tested here, where that is not for the lack of a server. */
+  readonly unavailable?: string | undefined;
   /** Another SQLite than libsql's. */
   readonly library?: typeof Sqlite;
   readonly capabilities: Omit<
@@ -71,7 +73,7 @@ export function prismaTarget(
       batches: true,
       ledgerName: "default",
     },
-    unavailable: missing ? `this test run has no server ${engine}` : undefined,
+    unavailable: missing ? `this test run has no server ${engine}` : tested.unavailable,
     open: () => PrismaFixture.open(tested),
   };
 }

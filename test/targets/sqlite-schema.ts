@@ -21,6 +21,22 @@ export function quote(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }
 
+/** Statements by which work would begin or end a transaction. */
+export const ENDINGS: readonly string[] = [
+  "COMMIT",
+  "rollback",
+  "  -- a comment\n /* and */ END",
+  "BEGIN",
+  "BEGIN IMMEDIATE",
+  "END TRANSACTION",
+  "; COMMIT",
+];
+
+/** Makes of a ledger one that lacks columns. */
+export function outdated(table: string): string[] {
+  return [`DROP TABLE ${quote(table)}`, `CREATE TABLE ${quote(table)} (id BLOB PRIMARY KEY, result BLOB)`];
+}
+
 const TABLES = [
   "effects (op TEXT, note TEXT)",
   "entries (id INTEGER PRIMARY KEY AUTOINCREMENT, note TEXT, amount BIGINT, tag TEXT, doc TEXT)",

@@ -8,7 +8,8 @@ import type { Row } from "../../src/index.js";
 import { ledgerMigrations } from "../../src/migrations/index.js";
 import { CAPABILITIES, type TargetName } from "../conformance/capabilities.js";
 import type { Target, Violation } from "../conformance/target.js";
-import { fixtureSchema, quote, SQLITE_SAMPLES } from "./sqlite-schema.js";
+import { missingDriver } from "../drivers.js";
+import { ENDINGS, fixtureSchema, outdated, quote, SQLITE_SAMPLES } from "./sqlite-schema.js";
 import { type Backdrop, type Connect, TypeormFixture } from "./typeorm.js";
 
 type Driver = "better-sqlite3" | "sqljs";
@@ -27,7 +28,7 @@ export function typeormSqliteTarget({ name, driver, suite, cases }: TypeormSqlit
     suite,
     cases,
     capabilities: CAPABILITIES[name],
-    unavailable: undefined,
+    unavailable: driver === "sqljs" ? undefined : missingDriver(driver),
     open: driver === "sqljs" ? openMemory : openFile,
   };
 }
@@ -64,26 +65,13 @@ async function backdrop(admin: DataSource, close: () => Promise<void>): Promise<
   await run([...ledger({}), ...fixtureSchema()]);
   return {
     samples: SQLITE_SAMPLES,
-    endings: [
-      "COMMIT",
-      "rollback",
-      "  -- a comment\n /* and */ END",
-      "BEGIN",
-      "BEGIN IMMEDIATE",
-      "END TRANSACTION",
-      "; COMMIT",
-    ],
+    endings: ENDINGS,
     ledgerTable: quote("opledger_operations"),
     quote,
     qualified: (table) => `main.${table}`,
     query,
     violation,
-    createOutdatedLedger: (table) =>
-      run([
-        ...ledger({ table }),
-        `DROP TABLE ${quote(table)}`,
-        `CREATE TABLE ${quote(table)} (id BLOB PRIMARY KEY, result BLOB)`,
-      ]),
+    createOutdatedLedger: (table) => run([...ledger({ table }), ...outdated(table)]),
     close,
   };
 }

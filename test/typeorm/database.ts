@@ -5,7 +5,7 @@ import { join } from "node:path";
 import mysql from "mysql2/promise";
 import { DataSource, type DataSourceOptions } from "typeorm";
 import { ledgerMigrations } from "../../src/migrations/index.js";
-import { hasDriver } from "../drivers.js";
+import { missingDriver } from "../drivers.js";
 import { createDatabase, serverUrl } from "../servers/use.js";
 import { ENTITIES } from "./entities.js";
 
@@ -15,9 +15,7 @@ export type EngineName = (typeof ENGINES)[number];
 /** Why an engine cannot be tested in this run; undefined where it can. */
 export function unavailable(engine: EngineName): string | undefined {
   if (engine === "sqljs") return undefined;
-  if (engine === "better-sqlite3") {
-    return hasDriver(engine) ? undefined : "the driver is not installed; npm run drivers:install adds it";
-  }
+  if (engine === "better-sqlite3") return missingDriver(engine);
   const server = engine === "postgres" ? "postgres15" : engine;
   return serverUrl(server) === undefined ? `this test run has no server ${server}` : undefined;
 }

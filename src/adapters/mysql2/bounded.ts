@@ -75,13 +75,9 @@ export class Bounded implements Executor {
 }
 
 /** Runs the statements that end an operation, each of which must affect as many rows as it says. */
-export async function closeInTurn(executor: Executor, closing: readonly Statement[]): Promise<void> {
+export async function closeInTurn(bounded: Bounded, closing: readonly Statement[]): Promise<void> {
   for (const each of closing) {
-    try {
-      const { affected } = await executor.run(each);
-      if (each.affects !== undefined && affected !== each.affects) throw new NotOurs(undefined);
-    } catch (error) {
-      throw errnoOf(error) === 1062 ? new LedgerDuplicate(error) : error;
-    }
+    const { affected } = await bounded.run(each);
+    if (each.affects !== undefined && affected !== each.affects) throw new NotOurs(undefined);
   }
 }

@@ -1,6 +1,7 @@
 import type { ResultSet, ScriptResults, Statement, WriteScript } from "../../core/executor.js";
 import { LedgerDuplicate } from "../../core/failure.js";
 import { runScript } from "../../core/script.js";
+import { ERRNO } from "../../dialects/mysql/failure.js";
 import {
   CANARY,
   type Folded,
@@ -81,7 +82,7 @@ class InOne implements Steps {
     try {
       await this.#send(this.#folder.closing(statements, { ...this.#options, proof }));
     } catch (error) {
-      throw errnoOf(error) === 1062 ? new LedgerDuplicate(error) : error;
+      throw errnoOf(error) === ERRNO.duplicateEntry ? new LedgerDuplicate(error) : error;
     }
   }
 

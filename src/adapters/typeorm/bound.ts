@@ -22,9 +22,8 @@ export function insert(values: object, conflict: readonly string[]): MakeWrite {
     const natural = conflictColumns("insert", columns, conflict, given);
     return {
       write: {
-        table: columns.table,
-        returning: columns.selected,
         verb: "insert",
+        ...shape(columns),
         values: [...entriesOf(given), ...columns.inserted(given, operationId)],
         conflict: natural,
       },
@@ -56,9 +55,8 @@ export function upsert(values: object, conflict: readonly string[]): MakeWrite {
     }
     return {
       write: {
-        table: columns.table,
-        returning: columns.selected,
         verb: "upsert",
+        ...shape(columns),
         values: [...entriesOf(given), ...columns.inserted(given, operationId), ...touched.set],
         conflict: natural,
         update,
@@ -115,9 +113,8 @@ export function remove(criteria: unknown): MakeWrite {
     const where = columns.criteria("delete", criteria);
     return {
       write: {
-        table: columns.table,
-        returning: columns.selected,
         verb: "delete",
+        ...shape(columns),
         where: [...entriesOf(where), ...columns.discriminator],
       },
       intent: { verb: "delete", arguments: { where: payloadOf(where) } },
@@ -180,9 +177,8 @@ function changing(
   const version = at === undefined ? undefined : versionOf(verb, at);
   return {
     write: {
-      table: columns.table,
-      returning: columns.selected,
       verb: "update",
+      ...shape(columns),
       where: [...entriesOf(where.filter((each) => each !== at)), ...columns.discriminator],
       set: [...entriesOf(set), ...touched.set],
       by: version === undefined ? [...by, ...touched.by] : by,
@@ -244,4 +240,12 @@ function negated(amount: number | bigint | string): number | bigint | string {
 
 function named(verb: string, { write, intent }: BoundWrite): BoundWrite {
   return { write, intent: { ...intent, verb } };
+}
+
+/** Spread after a property of the write's own: an object that begins with a spread costs Node 20 microseconds. */
+function shape(columns: EntityColumns): {
+  readonly table: readonly string[];
+  readonly returning: readonly string[];
+} {
+  return { table: columns.table, returning: columns.selected };
 }

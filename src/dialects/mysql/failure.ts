@@ -18,7 +18,7 @@ export const ERRNO = {
   unknownCommand: 1047,
   noSuchTable: 1146,
   badField: 1054,
-  /** Of a savepoint or a procedure. */
+  /** Of a savepoint or a procedure; for the ledger's own see {@link lacksProcedure}. */
   doesNotExist: 1305,
   wrongArgumentCount: 1318,
   routineDenied: 1370,
@@ -84,7 +84,6 @@ export function mysqlFailure({ errno, message }: MysqlError, table: string): Fai
     case ERRNO.unknownCommand:
       return { kind: "unavailable" };
     case ERRNO.doesNotExist:
-      if (/^PROCEDURE\b/.test(message)) return { kind: message.includes(table) ? "schema" : "other" };
       return { kind: /^SAVEPOINT\b/.test(message) && message.includes("opledger") ? "ended" : "other" };
     case ERRNO.noSuchTable:
       return { kind: message.includes(table) ? "schema" : "other" };

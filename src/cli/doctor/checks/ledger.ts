@@ -46,7 +46,7 @@ const partitions: Check = {
   severity: "error",
   engines: POSTGRES,
   needsLedger: true,
-  why: "There is no default partition: a new operation whose day has no partition is refused (23514).",
+  why: "There is no default partition: a new operation whose day has no partition is refused (OPLEDGER_LEDGER_SCHEMA).",
   fix: "Run the ledger's …_create_partitions() function now, and daily from cron or pg_cron.",
   examine: async ({ ledger, rows }) => {
     const sql = `SELECT relkind::text AS kind, (SELECT max(substring(pg_get_expr(part.relpartbound, part.oid) FROM 'TO \\(''([0-9a-f-]+)''\\)'))
@@ -76,7 +76,8 @@ const altered: Check = {
     const found = differences(GOLDEN[patient.engine], await readShape(patient));
     // MySQL hides the procedures from those who may not call them.
     const hidden = found.every((each) => each.startsWith("lacks procedure"));
-    const fix = "GRANT EXECUTE on the ledger's procedures to the application's user, or restore them.";
+    const fix =
+      "GRANT EXECUTE on the ledger's procedures to the application's user, or restore them; until then each transaction takes more round trips.";
     return signIf(found.length > 0, `the ledger ${found.join("; ")}`, hidden ? { fix } : {});
   },
 };
