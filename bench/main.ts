@@ -20,6 +20,7 @@ import {
   type Goals,
   goalsOf,
   MANY_CONNECTIONS,
+  MIXED_PAIRS,
   NETWORK_MS,
   onSlowDisk,
   type Pace,
@@ -105,6 +106,8 @@ async function measureAll(engine: Engine, pace: Pace, flushMs: number): Promise<
     await warmUp(subject, 1, pace.warmUpMs);
     progress("one connection: latency");
     rounds.set(setting(1, 0, 0), await latencies(subject, pace.latency));
+    progress("one connection: latency, call by call");
+    measures.push(...mixedMeasures(subject, await latencies(subject, pace.mixed)));
     progress("one connection: CPU of the client");
     measures.push(...(await cpuMeasures(subject, pace, goals)));
   });
@@ -132,6 +135,18 @@ async function measureAll(engine: Engine, pace: Pace, flushMs: number): Promise<
   if (flushMs > 0) await measureSlowDisk(engine, pace, flushMs, rounds);
   measures.push(onceMeasure(roundTrips, goals), ...storageMeasures(stored, goals));
   return { rounds, roundTrips, measures };
+}
+
+function mixedMeasures({ calls }: Subject, rounds: readonly Round[]): Measure[] {
+  return MIXED_PAIRS.filter((pair) => pair.every((name) => calls[name] !== undefined)).map(([of, baseline]) =>
+    measure({
+      name: "mixed-p50",
+      of,
+      baseline,
+      unit: "×",
+      value: ratioOf({ name: of, baseline, connections: 1, metric: "p50" }, rounds),
+    }),
+  );
 }
 
 async function cpuMeasures(subject: Subject, pace: Pace, { cpu }: Goals): Promise<Measure[]> {

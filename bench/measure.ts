@@ -17,12 +17,12 @@ function callOf(subject: Subject, contestant: Contestant): Call {
 }
 
 /**
- * Median latencies of one caller. The contestants take turns call by call, in a new order each time, so that a slow
- * disk or a busy neighbour meets all of them alike.
+ * Median latencies of one caller. The contestants take turns of `turnMs` in a new order each time, so that a slow disk or a
+ * busy neighbour meets all of them alike; of 0, call by call, so that each comes to caches that all the others have used.
  */
 export async function latencies(
   subject: Subject,
-  { rounds, roundMs }: { readonly rounds: number; readonly roundMs: number },
+  { rounds, roundMs, turnMs }: Pace["latency"],
 ): Promise<Round[]> {
   const contestants = contestantsOf(subject);
   const found: Round[] = [];
@@ -30,16 +30,21 @@ export async function latencies(
     const times = new Map<Contestant, number[]>(contestants.map((each) => [each, []]));
     const endsAt = performance.now() + roundMs;
     do {
-      for (const each of shuffled(contestants)) {
-        const call = callOf(subject, each);
-        const startedAt = performance.now();
-        await call();
-        times.get(each)?.push(performance.now() - startedAt);
-      }
+      for (const each of shuffled(contestants))
+        await takeTurn(callOf(subject, each), turnMs, times.get(each) ?? []);
     } while (performance.now() < endsAt);
     found.push(new Map([...times].map(([each, taken]) => [each, median(taken)])));
   }
   return found;
+}
+
+async function takeTurn(call: Call, turnMs: number, times: number[]): Promise<void> {
+  const endsAt = performance.now() + turnMs;
+  do {
+    const startedAt = performance.now();
+    await call();
+    times.push(performance.now() - startedAt);
+  } while (performance.now() < endsAt);
 }
 
 /** Calls per second of many callers at once. Each round gives every contestant one block, in a new order. */
@@ -81,7 +86,10 @@ export async function warmUp(subject: Subject, callers: number, ms: number): Pro
 }
 
 /** The row's ratio in each round, and what the rounds together say. */
-export function ratioOf(row: PlannedRow, rounds: readonly Round[]): Spread {
+export function ratioOf(
+  row: Pick<PlannedRow, "name" | "baseline" | "connections" | "metric">,
+  rounds: readonly Round[],
+): Spread {
   const measured: Contestant = row.name === row.baseline ? AGAIN : row.name;
   const operations = operationsOf(row.name) / operationsOf(row.baseline);
   return spread(

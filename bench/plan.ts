@@ -184,15 +184,31 @@ export function onSlowDisk(rows: readonly PlannedRow[], flushMs: number): Planne
 
 export const CPU_PAIRS: readonly (readonly [CallName, CallName])[] = BOUND;
 
+/** What is measured call by call as well: it has no targets, and says what a write costs where other work has had the caches. */
+export const MIXED_PAIRS: readonly (readonly [CallName, CallName])[] = [
+  ...BOUND,
+  ...BOUND.map(([name]) => [name, "hand-written"] as const),
+  ["once", "hand-written"],
+  ["replay", "pk-select"],
+];
+
 export function meets(value: number, target: Target): boolean {
   return "atMost" in target ? value <= target.atMost : value >= target.atLeast;
+}
+
+/** How long the rounds take, and in them each contestant's turn. */
+interface Turns {
+  readonly rounds: number;
+  readonly roundMs: number;
+  readonly turnMs: number;
 }
 
 /** How long each part runs. Times and not counts, so that a slow machine gets fewer samples instead of a longer run. */
 export interface Pace {
   readonly warmUpMs: number;
-  readonly latency: { readonly rounds: number; readonly roundMs: number };
-  readonly network: { readonly rounds: number; readonly roundMs: number };
+  readonly latency: Turns;
+  readonly network: Turns;
+  readonly mixed: Turns;
   /** No round begins after `limitMs`, but for the first three: many callers of a slow call overrun their blocks. */
   readonly throughput: { readonly rounds: number; readonly blockMs: number; readonly limitMs: number };
   /** Many short blocks, since what a busy neighbour adds to one of them says nothing of the client. */
@@ -203,8 +219,9 @@ export interface Pace {
 
 export const FULL: Pace = {
   warmUpMs: 4_000,
-  latency: { rounds: 20, roundMs: 2_000 },
-  network: { rounds: 15, roundMs: 2_500 },
+  latency: { rounds: 20, roundMs: 2_000, turnMs: 10 },
+  network: { rounds: 15, roundMs: 2_500, turnMs: 10 },
+  mixed: { rounds: 15, roundMs: 1_500, turnMs: 0 },
   throughput: { rounds: 20, blockMs: 400, limitMs: 240_000 },
   cpu: { rounds: 150, blockMs: 15 },
   stored: 2_000,
@@ -212,8 +229,9 @@ export const FULL: Pace = {
 
 export const QUICK: Pace = {
   warmUpMs: 1_200,
-  latency: { rounds: 8, roundMs: 600 },
-  network: { rounds: 8, roundMs: 600 },
+  latency: { rounds: 8, roundMs: 600, turnMs: 10 },
+  network: { rounds: 8, roundMs: 600, turnMs: 10 },
+  mixed: { rounds: 6, roundMs: 500, turnMs: 0 },
   throughput: { rounds: 6, blockMs: 130, limitMs: 7_000 },
   cpu: { rounds: 60, blockMs: 8 },
   stored: 200,

@@ -106,7 +106,8 @@ export function markdown(report: Report): string {
 ${report.mode} run of ${Math.round(report.seconds)} s on ${report.cores} cores, Node ${report.node}; ${report.durability}.
 
 Ratios only, of two things measured in the same rounds; the spread is the 10th to the 90th percentile of the rounds.
-\`p50\`: median latency divided by the baseline's, lower is better. \`throughput\`: operations per second divided by the
+\`p50\`: median latency divided by the baseline's, in turns of some milliseconds each, lower is better; \`mixed-p50\` the same,
+call by call, so that all other calls have used the caches in between. \`throughput\`: operations per second divided by the
 baseline's, higher is better; a batch counts as 100 operations. \`bare-update\` against itself is what noise alone does.
 Round trips are per call, counted on the wire. Where \`flush\` names a time, the disk is simulated: the server was told to
 spend that long on each flush, which concurrent commits share as they share a real one.
