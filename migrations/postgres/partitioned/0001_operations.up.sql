@@ -31,9 +31,10 @@ BEGIN
 END
 $$;
 
+-- A claim has no result yet. To ask for the state would cost every bound write, which is never a claim, a few microseconds more.
 CREATE CONSTRAINT TRIGGER "opledger_operations_finished"
   AFTER INSERT OR UPDATE ON "public"."opledger_operations"
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state = 0)
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.result IS NULL)
   EXECUTE FUNCTION "public"."opledger_operations_finished"();
 
 -- The least id of a day: 48 bits of time in milliseconds, then nothing.

@@ -84,8 +84,8 @@ describe("doctor on PostgreSQL", () => {
       "lacks column scope text not null (it is column scope text)",
     ],
     [
-      "ALTER TABLE $t ALTER result TYPE text USING result::text",
-      "lacks column result bytea (it is column result text)",
+      "ALTER TABLE $t ALTER fingerprint TYPE text USING fingerprint::text",
+      "lacks column fingerprint bytea not null (it is column fingerprint text not null)",
     ],
     ["ALTER TABLE $t DROP COLUMN fingerprint", "lacks column fingerprint bytea not null"],
     ["ALTER TABLE $t DROP CONSTRAINT $t_pkey", "lacks primary key (id)"],

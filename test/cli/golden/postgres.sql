@@ -13,7 +13,7 @@ CREATE UNIQUE INDEX opledger_operations_pkey ON public.opledger_operations USING
 opledger_operations opledger_operations_finished TRIGGER DEFERRABLE INITIALLY DEFERRED
 opledger_operations opledger_operations_pkey PRIMARY KEY (id)
 opledger_operations opledger_operations_state_check CHECK (((state >= 0) AND (state <= 2)))
-CREATE CONSTRAINT TRIGGER opledger_operations_finished AFTER INSERT OR UPDATE ON public.opledger_operations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.state = 0)) EXECUTE FUNCTION opledger_operations_finished()
+CREATE CONSTRAINT TRIGGER opledger_operations_finished AFTER INSERT OR UPDATE ON public.opledger_operations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.result IS NULL)) EXECUTE FUNCTION opledger_operations_finished()
 CREATE OR REPLACE FUNCTION public.opledger_operations_finished()
  RETURNS trigger
  LANGUAGE plpgsql

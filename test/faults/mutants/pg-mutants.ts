@@ -23,7 +23,7 @@ const WRITES = "src/dialects/postgres/writes.ts";
 const BATCH = "src/dialects/postgres/batch.ts";
 const TABLE = "migrations/postgres/0001_operations.up.sql";
 
-const NO_TRIGGER = { file: TABLE, from: "WHEN (NEW.state = 0)", to: "WHEN (false)" } as const;
+const NO_TRIGGER = { file: TABLE, from: "WHEN (NEW.result IS NULL)", to: "WHEN (false)" } as const;
 const NO_PROOF = {
   file: DIALECT,
   from: `SELECT CASE count(*) WHEN 1 THEN 1 ELSE CAST('\${MARKER.notOurs} ' || count(*) AS integer) END FROM done`,
