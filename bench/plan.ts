@@ -219,8 +219,8 @@ export interface Pace {
 
 export const FULL: Pace = {
   warmUpMs: 4_000,
-  latency: { rounds: 20, roundMs: 2_000, turnMs: 10 },
-  network: { rounds: 15, roundMs: 2_500, turnMs: 10 },
+  latency: { rounds: 20, roundMs: 2_000, turnMs: 25 },
+  network: { rounds: 15, roundMs: 2_500, turnMs: 25 },
   mixed: { rounds: 15, roundMs: 1_500, turnMs: 0 },
   throughput: { rounds: 20, blockMs: 400, limitMs: 240_000 },
   cpu: { rounds: 150, blockMs: 15 },
@@ -229,10 +229,10 @@ export const FULL: Pace = {
 
 export const QUICK: Pace = {
   warmUpMs: 1_200,
-  latency: { rounds: 8, roundMs: 600, turnMs: 10 },
-  network: { rounds: 8, roundMs: 600, turnMs: 10 },
+  latency: { rounds: 10, roundMs: 700, turnMs: 25 },
+  network: { rounds: 8, roundMs: 700, turnMs: 25 },
   mixed: { rounds: 6, roundMs: 500, turnMs: 0 },
-  throughput: { rounds: 6, blockMs: 130, limitMs: 7_000 },
+  throughput: { rounds: 8, blockMs: 80, limitMs: 9_000 },
   cpu: { rounds: 60, blockMs: 8 },
   stored: 200,
 };

@@ -10,7 +10,7 @@ import {
 import { type EventListener, emit, type LedgerEvent } from "./events.js";
 import type { Database, Failure, FailureKind } from "./executor.js";
 import type { Flights } from "./flights.js";
-import { type OperationRef, summarize } from "./operation.js";
+import { isFresh, type OperationRef, summarize } from "./operation.js";
 import type { Recent } from "./recent.js";
 import { type Backoff, fullJitterMs, pause } from "./retry.js";
 import { RefusedWrite } from "./script.js";
@@ -102,6 +102,11 @@ export class Call<Tx> {
   /** Whether a plain read is likely to be enough. */
   get isRecent(): boolean {
     return !this.context.database.joined && this.context.recent.has(this.operation.id);
+  }
+
+  /** Whether an earlier run is so unlikely that a look for what it left would rarely find anything. */
+  get isFresh(): boolean {
+    return this.attempts <= 1 && isFresh(this.operation);
   }
 
   emit(type: "waited" | "mismatch" | "conflict" | "unknown" | "resolved"): void {

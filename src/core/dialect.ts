@@ -13,6 +13,11 @@ export interface WaitOptions {
   readonly waitMs: number;
 }
 
+export interface ClaimOptions extends WaitOptions {
+  /** An earlier run is unlikely: the dialect may leave open what it left. */
+  readonly fresh: boolean;
+}
+
 export interface BatchOptions extends WaitOptions {
   /** Columns whose values are stored, and returned, as null. */
   readonly redact: readonly string[];
@@ -20,7 +25,7 @@ export interface BatchOptions extends WaitOptions {
   readonly joined: boolean;
 }
 
-export interface WriteOptions extends BatchOptions {
+export interface WriteOptions extends BatchOptions, ClaimOptions {
   /** The first time that this call asks: the dialect may leave open what few writes come to. */
   readonly first: boolean;
 }
@@ -37,11 +42,19 @@ export type Claim =
   /** A concurrent transaction decided since this statement's snapshot was taken; claim again. */
   | { readonly status: "recheck" }
   /** A committed claim whose work never finished: its transaction was ended from inside. */
-  | { readonly status: "unfinished" };
+  | { readonly status: "unfinished" }
+  /** A fresh operation that had an earlier run all the same; claim again to hear of it. */
+  | { readonly status: "open" };
 
 /** How the database answers a bound write. */
 export type WriteAnswer =
-  | { readonly status: "executed" | "replayed"; readonly effect: Effect; readonly row: Row }
+  | {
+      readonly status: "executed" | "replayed";
+      readonly effect: Effect;
+      readonly row: Row;
+      /** The row is the one that the write returned, and a replay may read another form of it out of what is stored. */
+      readonly unlikeStored?: boolean;
+    }
   | { readonly status: "version-conflict"; readonly actual: number | bigint | null }
   | { readonly status: "mismatch" | "erased" | "not-found" | "expired" | "recheck" }
   /** A statement that was the call's first wrote nothing and found nothing; ask by one that can say why. */
@@ -99,7 +112,7 @@ interface CommonDialect extends MaintenanceDialect {
   /** The command that brings the ledger's schema up to date; part of `LedgerSchemaError`'s message. */
   readonly migrateCommand: string;
 
-  claim(operation: ClaimedOperation, options: WaitOptions): Statement;
+  claim(operation: ClaimedOperation, options: ClaimOptions): Statement;
   readClaim(result: ResultSet): Claim;
   /**
    * Reads the row of an operation that is likely to be there; answers as `claim` does, or with no row. By locking, as it is
@@ -126,7 +139,7 @@ interface CommonDialect extends MaintenanceDialect {
 export interface OneStatementDialect extends CommonDialect {
   readonly singleStatementWrites: true;
   write(operation: ClaimedOperation, write: Write, options: WriteOptions): Statement;
-  readWrite(result: ResultSet): WriteAnswer;
+  readWrite(result: ResultSet, write: Write): WriteAnswer;
   /** Reads the row of a bound write that is likely to be there; answers as `write` does, or with no row. */
   recallWrite(operation: ClaimedOperation, write: Write): Statement;
   /** One statement for many writes of one shape, in the order of `entries`, whose operations are distinct. */
@@ -198,4 +211,4 @@ export function readStats({ rows }: ResultSet): readonly OperationStats[] {
 }
 
 /** What the ledger holds of an operation. */
-export type Recalled = Exclude<Claim, { readonly status: "claimed" }>;
+export type Recalled = Exclude<Claim, { readonly status: "claimed" | "open" }>;

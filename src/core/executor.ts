@@ -53,6 +53,8 @@ export interface ResultSet {
   readonly rows: readonly Row[];
   /** Rows that the statement inserted, changed or removed; for a query, rows it returned. */
   readonly affected: number;
+  /** The columns' types, as the engine numbers them; absent where the client does not tell. */
+  readonly types?: readonly number[];
 }
 
 export interface Executor {

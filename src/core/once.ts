@@ -93,7 +93,7 @@ function runOnce<Tx, T>(
   options: OnceOptions,
 ): Promise<Ended<T>> {
   const { database, dialect, storeError, waitMs, responseMs } = call.context;
-  const claim = dialect.claim(call.operation, { waitMs });
+  const claim = dialect.claim(call.operation, { waitMs, fresh: call.isFresh });
   return database.transaction<Ended<T>>({
     isolationLevel: options.isolationLevel,
     opening: storeError === undefined ? [claim] : [claim, dialect.markWork],
@@ -127,8 +127,8 @@ async function settleClaim<Tx>(
     if (claim.status === "unfinished") throw call.unfinished();
     if (claim.status === "expired") await executor.run(dialect.forget(call.operation, { waitMs }));
     else if (claim.status === "recheck") call.emit("waited");
-    else return claim;
-    claim = dialect.readClaim(await executor.run(dialect.claim(call.operation, { waitMs })));
+    else if (claim.status !== "open") return claim;
+    claim = dialect.readClaim(await executor.run(dialect.claim(call.operation, { waitMs, fresh: false })));
   }
   throw new RolledBackError(
     `Operation ${call.label} could not be claimed: its row came and went ${CLAIM_ROUNDS_MAX} times. ` +

@@ -118,6 +118,17 @@ export function issuedAtMs({ scope, operation, key, keyHash }: Operation): numbe
   return isHash ? undefined : Number.parseInt(keyHash.slice(0, 12), 16);
 }
 
+/** Clients send a request as soon as they have made its key, or nearly. */
+const FRESH_MS = 1_000;
+
+/**
+ * Whether the key was made just now, so that the operation has hardly run before. A hint only: clocks differ, and a repeat
+ * may follow at once. A hash in the place of the time is never fresh, but for one in a hundred billion.
+ */
+export function isFresh({ keyHash }: Operation): boolean {
+  return Math.abs(Date.now() - Number.parseInt(keyHash.slice(0, 12), 16)) < FRESH_MS;
+}
+
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/i;
 const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";

@@ -30,7 +30,7 @@ export function plainEntriesForm(
 ): string | undefined {
   const walk = { nodes: NODES_MAX };
   // Sorted by name as the properties of an object are: by UTF-16 code units.
-  const ordered = entries.length > 1 ? [...entries].sort(([a], [b]) => (a < b ? -1 : 1)) : entries;
+  const ordered = isOrdered(entries) ? entries : [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
   let text = "";
   for (const [column, value] of ordered) {
     // These would say that something else than its properties tells what the object means.
@@ -40,6 +40,13 @@ export function plainEntriesForm(
     text += text === "" || own === "" ? own : `,${own}`;
   }
   return `{${text}}`;
+}
+
+function isOrdered(entries: readonly (readonly [name: string, value: unknown])[]): boolean {
+  for (let index = 1; index < entries.length; index++) {
+    if ((entries[index - 1]?.[0] ?? "") > (entries[index]?.[0] ?? "")) return false;
+  }
+  return true;
 }
 
 function form(value: unknown, depth: number, walk: { nodes: number }): string | undefined {

@@ -30,9 +30,8 @@ export function plainArgumentsForm(write: Write): string | undefined {
 }
 
 function partForm(part: Entries | readonly string[] | Version): string | undefined {
-  return Array.isArray(part) && Array.isArray(part[0])
-    ? plainEntriesForm(part as Entries)
-    : plainForm(withoutOrder(part));
+  if (!Array.isArray(part)) return plainEntriesForm(Object.entries(part));
+  return Array.isArray(part[0]) ? plainEntriesForm(part as Entries) : plainForm(withoutOrder(part));
 }
 
 /** The order in which the caller named the columns does not count. */

@@ -116,7 +116,10 @@ async function recall<Tx>(
   write: Write,
 ): Promise<WriteAnswer | undefined> {
   const { database, responseMs } = call.context;
-  const read = dialect.readWrite(await database.run(dialect.recallWrite(call.operation, write), responseMs));
+  const read = dialect.readWrite(
+    await database.run(dialect.recallWrite(call.operation, write), responseMs),
+    write,
+  );
   return RECALLED.has(read.status) ? read : undefined;
 }
 
@@ -124,10 +127,16 @@ async function recall<Tx>(
 async function ask<Tx>(call: Call<Tx>, write: Write, first: boolean): Promise<WriteAnswer> {
   const { database, dialect, waitMs, responseMs, codec } = call.context;
   if (!dialect.singleStatementWrites) return writeInTransaction(call, dialect, write, call.attempts > 1);
-  const options = { waitMs, redact: namesOf(codec.redact), joined: database.joined, first };
-  return dialect.readWrite(
+  const { joined } = database;
+  const options = { waitMs, redact: namesOf(codec.redact), joined, first, fresh: first && call.isFresh };
+  const answer = dialect.readWrite(
     await database.run(dialect.write(call.operation, write, options), waitMs + responseMs),
+    write,
   );
+  if (answer.status !== "executed" || answer.unlikeStored !== true) return answer;
+  // Where it is gone already, no replay will read it either.
+  const known = await recall(call, dialect, write);
+  return known?.status === "replayed" ? { ...known, status: "executed" } : answer;
 }
 
 const NONE: readonly string[] = [];

@@ -14,8 +14,14 @@ import { claimed, dialect, shown } from "./support/dialect.js";
 /** Values, keys and texts that would show, and bite, in any SQL that they were pasted into. */
 const EVIL = "'; DROP TABLE users; --";
 const operation = claimed({ scope: `scope${EVIL}`, operation: `operation${EVIL}`, key: `key${EVIL}` });
-const PLAIN: WriteOptions = { waitMs: 10_000, redact: [], joined: false, first: false };
-const REDACTING: WriteOptions = { waitMs: 0, redact: [`pin${EVIL}`], joined: true, first: false };
+const PLAIN: WriteOptions = { waitMs: 10_000, redact: [], joined: false, first: false, fresh: false };
+const REDACTING: WriteOptions = {
+  waitMs: 0,
+  redact: [`pin${EVIL}`],
+  joined: true,
+  first: false,
+  fresh: false,
+};
 
 const FIRST: WriteOptions = { ...PLAIN, first: true };
 

@@ -1,7 +1,9 @@
 import type { PgClientLike, PgQueryConfig, PgResult } from "./client.js";
 
 /** What a statement of ours answered. */
-export type PgAnswer = Pick<PgResult, "rows" | "rowCount" | "command">;
+export type PgAnswer = Pick<PgResult, "rows" | "rowCount" | "command" | "fields">;
+
+type Fields = PgResult["fields"];
 
 /** Turns a value into what is sent for it: text, bytes or null. */
 export type ValueMapper = (value: unknown) => unknown;
@@ -79,6 +81,7 @@ export class Exchange {
   readonly #mapped: ValueMapper;
   readonly #answers: PgAnswer[] = [];
   #outbox: Outbox | undefined;
+  #fields: Fields = [];
   #columns: readonly string[] = [];
   #parsers: ((text: string) => unknown)[] = [];
   #rows: Record<string, unknown>[] = [];
@@ -146,7 +149,7 @@ export class Exchange {
 
   #finished: () => void = () => {};
 
-  handleRowDescription({ fields }: { fields: readonly { name: string; dataTypeID: number }[] }): void {
+  handleRowDescription({ fields }: { fields: Fields }): void {
     const types = this.#client as unknown as TypeParsers;
     const { columns } = this.#outbox as Outbox;
     const name = this.#configs[this.#answers.length]?.name ?? "";
@@ -156,6 +159,7 @@ export class Exchange {
       if (columns.size >= COLUMN_LISTS_MAX) columns.clear();
       columns.set(name, known);
     }
+    this.#fields = fields;
     this.#columns = known;
     // Looked up each time, since the caller may set others at any time.
     this.#parsers = fields.map(({ dataTypeID }) => types.getTypeParser(dataTypeID, "text"));
@@ -184,10 +188,12 @@ export class Exchange {
     const count = space < 0 ? Number.NaN : Number(text.slice(text.lastIndexOf(" ") + 1));
     this.#answers.push({
       rows: this.#rows,
+      fields: this.#fields,
       rowCount: Number.isNaN(count) ? null : count,
       command: space < 0 ? text : text.slice(0, space),
     });
     this.#rows = [];
+    this.#fields = [];
   }
 
   handleReadyForQuery(connection: PgConnection): void {

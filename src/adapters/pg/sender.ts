@@ -125,8 +125,8 @@ async function orSilence<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
   }
 }
 
-export function resultSet({ rows, rowCount }: PgAnswer): ResultSet {
-  return { rows, affected: rowCount ?? 0 };
+export function resultSet({ rows, rowCount, fields }: PgAnswer): ResultSet {
+  return { rows, affected: rowCount ?? 0, types: fields.map(({ dataTypeID }) => dataTypeID) };
 }
 
 /** A statement without values, such as BEGIN; prepared under its own words, since it is sent with every transaction. */

@@ -5,6 +5,7 @@ import { valueToJson } from "./json.js";
 import type { ShapeOptions } from "./shape.js";
 import { MARKER, quote, quotePath } from "./sql.js";
 import {
+  answered,
   answeredColumns,
   bounded,
   PREVIOUS_WAIT,
@@ -100,11 +101,11 @@ opledger_answer AS (
   FROM opledger_input AS input LEFT JOIN opledger_record AS record ON record.id = input.id
     LEFT JOIN opledger_prior AS prior ON prior.id = input.id
 )
-SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", filled.letter AS "opledger$effect", ${columns}${
+SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", ${columns}${
     options.joined ? `,\n  ${RESTORED_WAIT}` : ""
   }
 FROM (
-  SELECT answer.position, answer.status, chr(get_byte(answer.result, 1)) AS letter, ${storedRow(table, "answer.result", options.answer)} AS stored
+  SELECT answer.position, ${answered("answer")} AS status, ${storedRow(table, "answer.result", options.answer)} AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS filled`;
 }

@@ -7,15 +7,16 @@ import type {
   OneStatementDialect,
   WaitOptions,
   WriteAnswer,
+  WriteOptions,
 } from "../../core/dialect.js";
 import type { ResultSet, Row, Statement } from "../../core/executor.js";
 import { migrateCommand } from "../../core/options.js";
 import type { Effect } from "../../core/outcome.js";
 import type { Write } from "../../core/writes.js";
 import { batchJson, batchShape, batchSql } from "./batch.js";
-import { briefSql, hasBriefForm } from "./brief.js";
+import { briefSql, hasBriefForm, isAsStored, type RowSource } from "./brief.js";
 import { maintenance } from "./maintenance.js";
-import { type AnswerForm, joinedNames, pushValues, type ShapeOptions, shapeOf } from "./shape.js";
+import { type AnswerForm, type Form, joinedNames, pushValues, type ShapeOptions, shapeOf } from "./shape.js";
 import { lockTimeout, MARKER, type Prepared, prepared, quotePath, Shapes, STATE } from "./sql.js";
 import { lockRow, ROW_TEXT, recallSql, writeSql } from "./writes.js";
 
@@ -42,15 +43,18 @@ export function postgresDialect({
   return {
     singleStatementWrites: true,
     migrateCommand: migrateCommand({ schema: schema === "public" ? undefined : schema, table }),
-    claim: (operation, options) => bind(fixed.claim, claimValues(operation, options)),
+    claim: (operation, options) =>
+      bind(options.fresh ? fixed.claimFresh : fixed.claim, claimValues(operation, options)),
     readClaim,
     complete: ({ id }, token, status, result) => bind(fixed.complete, [id, STATE[status], result, token]),
     markWork: { sql: "SAVEPOINT opledger_work", values: [] },
     undoWork: { sql: "ROLLBACK TO SAVEPOINT opledger_work", values: [] },
     write: (operation, write, options) => {
-      const shape = shapeOptions(options, answer, options.first && !options.joined && hasBriefForm(write));
+      const shape = shapeOptions(options, answer, formOf(write, options));
       const sql = shapes.get(shapeOf(write, shape), () =>
-        (shape.brief ? briefSql : writeSql)(ledger, write, shape),
+        shape.form === "whole"
+          ? writeSql(ledger, write, shape)
+          : briefSql(ledger, write, shape, firstSource(shape)),
       );
       return bind(sql, boundValues(operation, write, options));
     },
@@ -63,7 +67,20 @@ export function postgresDialect({
         [id, fingerprint],
       );
     },
-    readWrite: (result) => readAnswer(result.rows[0]),
+    readWrite: (result, write) => {
+      const read = readAnswer(result.rows[0]);
+      const { source } = read;
+      if (source === undefined) return read;
+      const alike = isAsStored(result.types);
+      const better = alike ? "returned" : "rebuilt";
+      if (source !== better) {
+        for (const form of ["brief", "fresh"] as const) {
+          const shape = { form, answer, redact: false, joined: false };
+          shapes.set(shapeOf(write, shape), briefSql(ledger, write, shape, better));
+        }
+      }
+      return source === "rebuilt" || alike ? read : { ...read, unlikeStored: true };
+    },
     writeMany: (entries, options) => {
       const shape = shapeOptions(options, answer);
       const sql = shapes.get(batchShape(entries, shape), () => batchSql(ledger, entries, shape));
@@ -79,8 +96,22 @@ export function postgresDialect({
   };
 }
 
-function shapeOptions({ redact, joined }: BatchOptions, answer: AnswerForm, brief = false): ShapeOptions {
-  return { redact: redact.length > 0, joined, brief, answer };
+function shapeOptions(
+  { redact, joined }: BatchOptions,
+  answer: AnswerForm,
+  form: Form = "whole",
+): ShapeOptions {
+  return { redact: redact.length > 0, joined, form, answer };
+}
+
+function formOf(write: Write, { first, fresh, joined }: WriteOptions): Form {
+  if (!first || joined || !hasBriefForm(write)) return "whole";
+  return fresh ? "fresh" : "brief";
+}
+
+/** A row of which something is redacted, or which comes as the text that is stored, is no row that a write returns. */
+function firstSource({ answer, redact }: ShapeOptions): RowSource | "executed" {
+  return answer === "columns" && !redact ? "rebuilt" : "executed";
 }
 
 function redacted({ redact }: BatchOptions): unknown[] {
@@ -106,7 +137,15 @@ function claimValues(operation: ClaimedOperation, { waitMs }: WaitOptions): unkn
 
 function fixedStatements(
   ledger: string,
-): Record<"claim" | "recall" | "complete" | "forget" | "sweep" | "inspect", Prepared> {
+): Record<"claim" | "claimFresh" | "recall" | "complete" | "forget" | "sweep" | "inspect", Prepared> {
+  const claimed = (condition: string): string => `claimed AS (
+  INSERT INTO ${ledger} (id, scope, operation, key, fingerprint, state, created_at, expires_at)
+  SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, ${STATE.claimed}, clock_timestamp(),
+    clock_timestamp() + $7::float8 * interval '1 millisecond'
+  WHERE ${bounded("$6")}${condition}
+  ON CONFLICT (id) DO NOTHING
+  RETURNING pg_current_xact_id()::text AS token
+)`;
   return {
     // The lock timeout bounds the wait for a concurrent claim, and is the caller's own again once that wait is over.
     claim: prepared(`
@@ -116,19 +155,16 @@ prior AS (
     opledger_ledger.expires_at <= clock_timestamp() AS expired
   FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
-claimed AS (
-  INSERT INTO ${ledger} (id, scope, operation, key, fingerprint, state, created_at, expires_at)
-  SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, ${STATE.claimed}, clock_timestamp(),
-    clock_timestamp() + $7::float8 * interval '1 millisecond'
-  WHERE ${bounded("$6")} AND NOT EXISTS (SELECT FROM prior)
-  ON CONFLICT (id) DO NOTHING
-  RETURNING pg_current_xact_id()::text AS token
-)
+${claimed(" AND NOT EXISTS (SELECT FROM prior)")}
 SELECT (SELECT token FROM claimed) AS token,
   CASE WHEN prior.state IS NULL OR prior.state = ${STATE.claimed} THEN 'recheck' WHEN prior.expired THEN 'expired'
     WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' WHEN prior.state = ${STATE.failed} THEN 'failed' ELSE 'completed' END AS status,
   CASE WHEN prior.fingerprint = $5::bytea THEN encode(prior.result, 'base64') END AS result, ${restored("claimed")}
 FROM wait LEFT JOIN prior ON true`),
+    claimFresh: prepared(`
+WITH ${WAIT},
+${claimed("")}
+SELECT (SELECT token FROM claimed) AS token, 'open' AS status, ${restored("claimed")} FROM wait`),
     recall: prepared(`
 SELECT NULL AS token, CASE WHEN opledger_ledger.state = ${STATE.claimed} THEN 'recheck' WHEN opledger_ledger.expires_at <= clock_timestamp() THEN 'expired'
     WHEN opledger_ledger.fingerprint <> $2::bytea THEN 'mismatch' WHEN opledger_ledger.state = ${STATE.failed} THEN 'failed' ELSE 'completed' END AS status,
@@ -185,30 +221,42 @@ function readClaim({ rows: [row] }: ResultSet): Claim {
       return { status: row.status, result: bytesOf(row.result, "base64") };
     case "expired":
     case "mismatch":
+    case "open":
       return { status: row.status };
     default:
       return { status: "recheck" };
   }
 }
 
-function readAnswer(answer: Row | undefined): WriteAnswer {
+/** An answer, and where its row is from where that may change. */
+type SourcedAnswer = WriteAnswer & { readonly source?: RowSource };
+
+function readAnswer(answer: Row | undefined): SourcedAnswer {
   if (answer === undefined) return { status: "open" };
-  const { opledger$status: status, opledger$effect: letter, opledger$restored: _, ...row } = answer;
+  const { opledger$status: said, opledger$restored: _, ...row } = answer;
+  const [status, detail] = firstWord(String(said));
   switch (status) {
+    case "rebuilt":
+    case "returned":
+      return { status: "executed", effect: effectOf(detail, undefined), row, source: status };
     case "executed":
     case "replayed":
-      if (letter === null) return { status: "erased" };
-      return { status, effect: effectOf(letter, row[ROW_TEXT]), row };
+      if (detail === "") return { status: "erased" };
+      return { status, effect: effectOf(detail, row[ROW_TEXT]), row };
     case "mismatch":
     case "not-found":
     case "expired":
       return { status };
-    default: {
-      const [said, actual = ""] = String(status).split(" ");
-      if (said !== "version-conflict") return { status: "recheck" };
-      return { status: said, actual: actual === "" ? null : wholeNumber(actual) };
-    }
+    case "version-conflict":
+      return { status, actual: detail === "" ? null : wholeNumber(detail) };
+    default:
+      return { status: "recheck" };
   }
+}
+
+function firstWord(text: string): [word: string, rest: string] {
+  const space = text.indexOf(" ");
+  return space < 0 ? [text, ""] : [text.slice(0, space), text.slice(space + 1)];
 }
 
 /** @throws {OtherFormError} what is stored is the result of work, and no row */

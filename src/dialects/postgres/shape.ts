@@ -6,6 +6,14 @@ import { type Entries, Expression, type Write } from "../../core/writes.js";
  */
 export type AnswerForm = "columns" | "text";
 
+/**
+ * How much a write's statement can answer:
+ * - `whole`: everything
+ * - `brief`: what most writes come to, and otherwise nothing
+ * - `fresh`: the same for an operation that has hardly run before: of an earlier run, too, nothing
+ */
+export type Form = "whole" | "brief" | "fresh";
+
 /** What two writes must share, beside their columns, to share their SQL. */
 export interface ShapeOptions {
   readonly answer: AnswerForm;
@@ -13,8 +21,7 @@ export interface ShapeOptions {
   readonly redact: boolean;
   /** The transaction is the caller's, who gets its lock timeout back. */
   readonly joined: boolean;
-  /** Answer only what most writes come to: see `briefSql`. */
-  readonly brief: boolean;
+  readonly form: Form;
 }
 
 /** Adds the values that a write's statement takes from it, in the order of its placeholders. */
@@ -33,7 +40,7 @@ function push(entries: Entries, to: unknown[]): void {
 /** What two writes must share to share their SQL, as a text that is quickly made: it is made for every write. */
 export function shapeOf(write: Write, options: ShapeOptions): string {
   const { verb, table, returning } = write;
-  const flags = `${options.redact ? "r" : ""}${options.joined ? "j" : ""}${options.brief ? "b" : ""}`;
+  const flags = `${options.redact ? "r" : ""}${options.joined ? "j" : ""}${options.form}`;
   const common = `${verb} ${flags} ${joinedNames(table)}${returning === undefined ? "*" : joinedNames(returning)}`;
   switch (write.verb) {
     case "insert":

@@ -43,15 +43,17 @@ export class Shapes {
   readonly #byKey = new Map<string, Prepared>();
 
   get(key: string, build: () => string): Prepared {
-    const known = this.#byKey.get(key);
-    if (known !== undefined) return known;
+    return this.#byKey.get(key) ?? this.set(key, build());
+  }
+
+  set(key: string, sql: string): Prepared {
     if (this.#byKey.size >= SHAPES_MAX) {
       for (const oldest of this.#byKey.keys()) {
         this.#byKey.delete(oldest);
         break;
       }
     }
-    const made = prepared(build());
+    const made = prepared(sql);
     this.#byKey.set(key, made);
     return made;
   }

@@ -46,16 +46,14 @@ opledger_record AS (
   RETURNING result
 ),
 opledger_answer AS (
-  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN (${miss})
+  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.same IS NULL THEN (${miss})
       ${PRIOR_STATUS} AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result ${PRIOR_RESULT} AS result
+    CASE WHEN prior.same IS NULL THEN record.result ${PRIOR_RESULT} AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", ${columns}${
-    options.joined ? `,\n  ${RESTORED_WAIT}` : ""
-  }
+SELECT opledger_filled.status AS "opledger$status", ${columns}${options.joined ? `,\n  ${RESTORED_WAIT}` : ""}
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, ${storedRow(table, "answer.result", options.answer)} AS stored
+  SELECT ${answered("answer")} AS status, ${storedRow(table, "answer.result", options.answer)} AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS opledger_filled`;
 }
@@ -63,16 +61,21 @@ FROM (
 /** The CTE of an earlier run of the operation. */
 export function priorOf(ledger: string): string {
   return `opledger_prior AS (
-  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  SELECT opledger_ledger.fingerprint = $5::bytea AS same, opledger_ledger.result,
+    opledger_ledger.expires_at <= clock_timestamp() AS expired
   FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 )`;
 }
 
 /** What an earlier run answers, as the rest of a CASE. */
 export const PRIOR_STATUS: string =
-  "WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END";
-export const PRIOR_RESULT: string =
-  "WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END";
+  "WHEN prior.expired THEN 'expired' WHEN prior.same THEN 'replayed' ELSE 'mismatch' END";
+export const PRIOR_RESULT: string = "WHEN prior.same AND NOT prior.expired THEN prior.result END";
+
+/** A status, and behind it the letter of the effect where there is a stored row. */
+export function answered(answer: string): string {
+  return `${answer}.status || coalesce(' ' || chr(get_byte(${answer}.result, 1)), '')`;
+}
 
 /** The insertion of the ledger row, up to its FROM. */
 export function recording(ledger: string, result: string): string {
@@ -85,11 +88,11 @@ export function recording(ledger: string, result: string): string {
 export function recallSql(ledger: string, write: Write, answer: AnswerForm): string {
   const columns = answeredColumns(write, "filled", answer);
   return `
-SELECT filled.status AS "opledger$status", filled.letter AS "opledger$effect", ${columns}
+SELECT filled.status AS "opledger$status", ${columns}
 FROM (
   SELECT CASE WHEN opledger_ledger.expires_at <= clock_timestamp() THEN 'expired'
-      WHEN opledger_ledger.fingerprint <> $2::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    chr(get_byte(opledger_ledger.result, 1)) AS letter,
+      WHEN opledger_ledger.fingerprint = $2::bytea THEN 'replayed' || coalesce(' ' || chr(get_byte(opledger_ledger.result, 1)), '')
+      ELSE 'mismatch' END AS status,
     CASE WHEN opledger_ledger.fingerprint = $2::bytea THEN ${storedRow(quotePath(write.table), "opledger_ledger.result", answer)} END AS stored
   FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid OFFSET 0
 ) AS filled`;

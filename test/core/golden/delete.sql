@@ -1,5 +1,5 @@
 -- delete
--- name: opledger_85c9984eafade2e61c70541a
+-- name: opledger_348874a0a2038edd2db948b0
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -9,7 +9,8 @@
 -- $7 = 604800000
 -- $8 = "'; DROP TABLE users; --"
 WITH opledger_prior AS (
-  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  SELECT opledger_ledger.fingerprint = $5::bytea AS same, opledger_ledger.result,
+    opledger_ledger.expires_at <= clock_timestamp() AS expired
   FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
 opledger_effect AS (
@@ -25,13 +26,13 @@ opledger_record AS (
   RETURNING result
 ),
 opledger_answer AS (
-  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
-      WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.same IS NULL THEN ('recheck')
+      WHEN prior.expired THEN 'expired' WHEN prior.same THEN 'replayed' ELSE 'mismatch' END AS status,
+    CASE WHEN prior.same IS NULL THEN record.result WHEN prior.same AND NOT prior.expired THEN prior.result END AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored)."id"
+SELECT opledger_filled.status AS "opledger$status", (opledger_filled.stored)."id"
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "carts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  SELECT answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "carts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS opledger_filled;

@@ -1,5 +1,5 @@
 -- increments
--- name: opledger_3a2ffcc85c9ade81e56f3b00
+-- name: opledger_704d8a6070a25839148a6b57
 -- $1 = "[{\"position\":0,\"id\":\"272bdc3f-7d9f-db14-dd6f-638c84ec35f9\",\"scope\":\"'; DROP TABLE users; --\",\"operation\":\"'; DROP TABLE users; --\",\"key\":\"'; DROP TABLE users; --0\",\"fingerprint\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"retention_ms\":604800000,\"given\":{\"id\":\"'; DROP TABLE users; --\",\"balance\":424}},{\"position\":1,\"id\":\"8ee832ab-40a3-7dfe-e642-e1023414d8b4\",\"scope\":\"'; DROP TABLE users; --\",\"operation\":\"'; DROP TABLE users; --\",\"key\":\"'; DROP TABLE users; --1\",\"fingerprint\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"retention_ms\":604800000,\"given\":{\"id\":\"'; DROP TABLE users; --\",\"balance\":424}}]"
 -- $2 = "10000"
 WITH 
@@ -67,14 +67,14 @@ opledger_answer AS (
   FROM opledger_input AS input LEFT JOIN opledger_record AS record ON record.id = input.id
     LEFT JOIN opledger_prior AS prior ON prior.id = input.id
 )
-SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored)."id", (filled.stored)."balance"
+SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", (filled.stored)."id", (filled.stored)."balance"
 FROM (
-  SELECT answer.position, answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  SELECT answer.position, answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS filled;
 
 -- with columns to redact
--- name: opledger_9e6d5dee338a5b837c54f28f
+-- name: opledger_14e23f6f1a976aab56568607
 -- $1 = "[{\"position\":0,\"id\":\"272bdc3f-7d9f-db14-dd6f-638c84ec35f9\",\"scope\":\"'; DROP TABLE users; --\",\"operation\":\"'; DROP TABLE users; --\",\"key\":\"'; DROP TABLE users; --0\",\"fingerprint\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"retention_ms\":604800000,\"given\":{\"id\":\"'; DROP TABLE users; --\",\"balance\":424}}]"
 -- $2 = "1"
 -- $3 = ["pin'; DROP TABLE users; --"]
@@ -144,9 +144,9 @@ opledger_answer AS (
   FROM opledger_input AS input LEFT JOIN opledger_record AS record ON record.id = input.id
     LEFT JOIN opledger_prior AS prior ON prior.id = input.id
 )
-SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored)."id", (filled.stored)."balance",
+SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", (filled.stored)."id", (filled.stored)."balance",
   set_config('lock_timeout', (SELECT previous FROM opledger_wait), true) AS "opledger$restored"
 FROM (
-  SELECT answer.position, answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  SELECT answer.position, answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS filled;

@@ -1,5 +1,5 @@
 -- increment
--- name: opledger_2d45814f70fc60a7286f4ff6
+-- name: opledger_aab4fedec7f411ec54cb4fed
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -11,7 +11,8 @@
 -- $9 = "-0.50"
 -- $10 = "'; DROP TABLE users; --"
 WITH opledger_prior AS (
-  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  SELECT opledger_ledger.fingerprint = $5::bytea AS same, opledger_ledger.result,
+    opledger_ledger.expires_at <= clock_timestamp() AS expired
   FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
 opledger_effect AS (
@@ -28,19 +29,19 @@ opledger_record AS (
   RETURNING result
 ),
 opledger_answer AS (
-  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN (CASE WHEN EXISTS (SELECT FROM "accounts" AS target WHERE target."id" = $10 AND target."closed_at" IS NULL) THEN 'recheck' ELSE 'not-found' END)
-      WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.same IS NULL THEN (CASE WHEN EXISTS (SELECT FROM "accounts" AS target WHERE target."id" = $10 AND target."closed_at" IS NULL) THEN 'recheck' ELSE 'not-found' END)
+      WHEN prior.expired THEN 'expired' WHEN prior.same THEN 'replayed' ELSE 'mismatch' END AS status,
+    CASE WHEN prior.same IS NULL THEN record.result WHEN prior.same AND NOT prior.expired THEN prior.result END AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
+SELECT opledger_filled.status AS "opledger$status", (opledger_filled.stored).*
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  SELECT answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS opledger_filled;
 
 -- with columns to redact
--- name: opledger_be9c2600db053f1a584b41a4
+-- name: opledger_623dcdd96bb2f2e0f60a3e0a
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -53,7 +54,8 @@ FROM (
 -- $10 = "-0.50"
 -- $11 = "'; DROP TABLE users; --"
 WITH opledger_prior AS (
-  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  SELECT opledger_ledger.fingerprint = $5::bytea AS same, opledger_ledger.result,
+    opledger_ledger.expires_at <= clock_timestamp() AS expired
   FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
 opledger_wait AS MATERIALIZED (SELECT current_setting('lock_timeout') AS previous),
@@ -71,20 +73,20 @@ opledger_record AS (
   RETURNING result
 ),
 opledger_answer AS (
-  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN (CASE WHEN EXISTS (SELECT FROM "accounts" AS target WHERE target."id" = $11 AND target."closed_at" IS NULL) THEN 'recheck' ELSE 'not-found' END)
-      WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.same IS NULL THEN (CASE WHEN EXISTS (SELECT FROM "accounts" AS target WHERE target."id" = $11 AND target."closed_at" IS NULL) THEN 'recheck' ELSE 'not-found' END)
+      WHEN prior.expired THEN 'expired' WHEN prior.same THEN 'replayed' ELSE 'mismatch' END AS status,
+    CASE WHEN prior.same IS NULL THEN record.result WHEN prior.same AND NOT prior.expired THEN prior.result END AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*,
+SELECT opledger_filled.status AS "opledger$status", (opledger_filled.stored).*,
   set_config('lock_timeout', (SELECT previous FROM opledger_wait), true) AS "opledger$restored"
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  SELECT answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS opledger_filled;
 
 -- brief
--- name: opledger_ed80d6e2f7ad9dd2d35f8d50
+-- name: opledger_0158da0f16439af732ef1a35
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -96,7 +98,8 @@ FROM (
 -- $9 = "-0.50"
 -- $10 = "'; DROP TABLE users; --"
 WITH opledger_prior AS (
-  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  SELECT opledger_ledger.fingerprint = $5::bytea AS same, opledger_ledger.result,
+    opledger_ledger.expires_at <= clock_timestamp() AS expired
   FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
 opledger_effect AS (
@@ -108,22 +111,18 @@ opledger_record AS (
   SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, convert_to(chr(2) || 'u' || row_to_json(opledger_effect)::text, 'UTF8'), clock_timestamp(),
     clock_timestamp() + $7::float8 * interval '1 millisecond'
   FROM opledger_effect
-  RETURNING result
+  RETURNING result,
+    CASE WHEN octet_length(result) > 1048576 THEN CAST('opledger:result-too-large ' || octet_length(result) AS boolean) END
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
+SELECT opledger_filled.status AS "opledger$status", (opledger_filled.stored).*
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
-  FROM (
-    SELECT 'executed' AS status, CASE WHEN octet_length(record.result) <= 1048576 THEN record.result
-      ELSE convert_to(CAST('opledger:result-too-large ' || octet_length(record.result) AS boolean)::text, 'UTF8') END AS result
-    FROM opledger_record AS record
-    UNION ALL
-    SELECT CASE WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END, CASE WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END FROM opledger_prior AS prior
-  ) AS answer OFFSET 0
+  SELECT answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  FROM (SELECT 'rebuilt' AS status, record.result FROM opledger_record AS record
+    UNION ALL SELECT CASE WHEN prior.expired THEN 'expired' WHEN prior.same THEN 'replayed' ELSE 'mismatch' END AS status, CASE WHEN prior.same AND NOT prior.expired THEN prior.result END AS result FROM opledger_prior AS prior) AS answer OFFSET 0
 ) AS opledger_filled;
 
 -- brief, with columns to redact
--- name: opledger_bbcaa3ee8a3822673683cf89
+-- name: opledger_a8cfd8580de284d146007d32
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -136,7 +135,8 @@ FROM (
 -- $10 = "-0.50"
 -- $11 = "'; DROP TABLE users; --"
 WITH opledger_prior AS (
-  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  SELECT opledger_ledger.fingerprint = $5::bytea AS same, opledger_ledger.result,
+    opledger_ledger.expires_at <= clock_timestamp() AS expired
   FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
 opledger_effect AS (
@@ -148,16 +148,12 @@ opledger_record AS (
   SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, convert_to(chr(2) || 'u' || (to_jsonb(opledger_effect) - $8::text[])::text, 'UTF8'), clock_timestamp(),
     clock_timestamp() + $7::float8 * interval '1 millisecond'
   FROM opledger_effect
-  RETURNING result
+  RETURNING result,
+    CASE WHEN octet_length(result) > 1048576 THEN CAST('opledger:result-too-large ' || octet_length(result) AS boolean) END
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
+SELECT opledger_filled.status AS "opledger$status", (opledger_filled.stored).*
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
-  FROM (
-    SELECT 'executed' AS status, CASE WHEN octet_length(record.result) <= 1048576 THEN record.result
-      ELSE convert_to(CAST('opledger:result-too-large ' || octet_length(record.result) AS boolean)::text, 'UTF8') END AS result
-    FROM opledger_record AS record
-    UNION ALL
-    SELECT CASE WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END, CASE WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END FROM opledger_prior AS prior
-  ) AS answer OFFSET 0
+  SELECT answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  FROM (SELECT 'executed' AS status, record.result FROM opledger_record AS record
+    UNION ALL SELECT CASE WHEN prior.expired THEN 'expired' WHEN prior.same THEN 'replayed' ELSE 'mismatch' END AS status, CASE WHEN prior.same AND NOT prior.expired THEN prior.result END AS result FROM opledger_prior AS prior) AS answer OFFSET 0
 ) AS opledger_filled;

@@ -1,5 +1,5 @@
 -- without a natural key
--- name: opledger_c0e4b97e6ffef70603ae3b5c
+-- name: opledger_0da018d3df13d18e580ce8ac
 -- $1 = "[{\"position\":0,\"id\":\"272bdc3f-7d9f-db14-dd6f-638c84ec35f9\",\"scope\":\"'; DROP TABLE users; --\",\"operation\":\"'; DROP TABLE users; --\",\"key\":\"'; DROP TABLE users; --0\",\"fingerprint\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"retention_ms\":604800000,\"given\":{\"id\":7,\"amount\":424,\"note\":\"'; DROP TABLE users; --\"}},{\"position\":1,\"id\":\"8ee832ab-40a3-7dfe-e642-e1023414d8b4\",\"scope\":\"'; DROP TABLE users; --\",\"operation\":\"'; DROP TABLE users; --\",\"key\":\"'; DROP TABLE users; --1\",\"fingerprint\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"retention_ms\":604800000,\"given\":{\"id\":7,\"amount\":424,\"note\":\"'; DROP TABLE users; --\"}}]"
 -- $2 = "10000"
 WITH 
@@ -49,14 +49,14 @@ opledger_answer AS (
   FROM opledger_input AS input LEFT JOIN opledger_record AS record ON record.id = input.id
     LEFT JOIN opledger_prior AS prior ON prior.id = input.id
 )
-SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored).*
+SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", (filled.stored).*
 FROM (
-  SELECT answer.position, answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  SELECT answer.position, answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS filled;
 
 -- with a natural key
--- name: opledger_697643f8895921529224f5a9
+-- name: opledger_b063bcdf0a710d603a6c46f2
 -- $1 = "[{\"position\":0,\"id\":\"272bdc3f-7d9f-db14-dd6f-638c84ec35f9\",\"scope\":\"'; DROP TABLE users; --\",\"operation\":\"'; DROP TABLE users; --\",\"key\":\"'; DROP TABLE users; --0\",\"fingerprint\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"retention_ms\":604800000,\"given\":{\"id\":7,\"amount\":424,\"note\":\"'; DROP TABLE users; --\"}},{\"position\":1,\"id\":\"8ee832ab-40a3-7dfe-e642-e1023414d8b4\",\"scope\":\"'; DROP TABLE users; --\",\"operation\":\"'; DROP TABLE users; --\",\"key\":\"'; DROP TABLE users; --1\",\"fingerprint\":\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\",\"retention_ms\":604800000,\"given\":{\"id\":7,\"amount\":424,\"note\":\"'; DROP TABLE users; --\"}}]"
 -- $2 = "10000"
 WITH 
@@ -110,8 +110,8 @@ opledger_answer AS (
   FROM opledger_input AS input LEFT JOIN opledger_record AS record ON record.id = input.id
     LEFT JOIN opledger_prior AS prior ON prior.id = input.id
 )
-SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", filled.letter AS "opledger$effect", (filled.stored)."id"
+SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$status", (filled.stored)."id"
 FROM (
-  SELECT answer.position, answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "app"."payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  SELECT answer.position, answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "app"."payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS filled;

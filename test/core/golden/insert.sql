@@ -1,5 +1,5 @@
 -- all columns back
--- name: opledger_e384de539acceefe16c6d2f7
+-- name: opledger_b18316e86696efe330e3cc56
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -11,7 +11,8 @@
 -- $9 = 424n
 -- $10 = "'; DROP TABLE users; --"
 WITH opledger_prior AS (
-  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  SELECT opledger_ledger.fingerprint = $5::bytea AS same, opledger_ledger.result,
+    opledger_ledger.expires_at <= clock_timestamp() AS expired
   FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
 opledger_effect AS (
@@ -28,19 +29,19 @@ opledger_record AS (
   RETURNING result
 ),
 opledger_answer AS (
-  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
-      WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.same IS NULL THEN ('recheck')
+      WHEN prior.expired THEN 'expired' WHEN prior.same THEN 'replayed' ELSE 'mismatch' END AS status,
+    CASE WHEN prior.same IS NULL THEN record.result WHEN prior.same AND NOT prior.expired THEN prior.result END AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
+SELECT opledger_filled.status AS "opledger$status", (opledger_filled.stored).*
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  SELECT answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS opledger_filled;
 
 -- a row of defaults
--- name: opledger_8b1f64a131b6d2a2a99528f0
+-- name: opledger_9dfa4215aed522629c31615a
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -49,7 +50,8 @@ FROM (
 -- $6 = "10000"
 -- $7 = 604800000
 WITH opledger_prior AS (
-  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  SELECT opledger_ledger.fingerprint = $5::bytea AS same, opledger_ledger.result,
+    opledger_ledger.expires_at <= clock_timestamp() AS expired
   FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
 opledger_effect AS (
@@ -66,19 +68,19 @@ opledger_record AS (
   RETURNING result
 ),
 opledger_answer AS (
-  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
-      WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.same IS NULL THEN ('recheck')
+      WHEN prior.expired THEN 'expired' WHEN prior.same THEN 'replayed' ELSE 'mismatch' END AS status,
+    CASE WHEN prior.same IS NULL THEN record.result WHEN prior.same AND NOT prior.expired THEN prior.result END AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
+SELECT opledger_filled.status AS "opledger$status", (opledger_filled.stored).*
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "events" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  SELECT answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "events" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS opledger_filled;
 
 -- with a natural key, some columns back
--- name: opledger_a92f95a213f7c329de2d71f0
+-- name: opledger_4b9514b3c0b30e83230ab12d
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -90,7 +92,8 @@ FROM (
 -- $9 = 424n
 -- $10 = "'; DROP TABLE users; --"
 WITH opledger_prior AS (
-  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  SELECT opledger_ledger.fingerprint = $5::bytea AS same, opledger_ledger.result,
+    opledger_ledger.expires_at <= clock_timestamp() AS expired
   FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
 opledger_effect AS (
@@ -109,19 +112,19 @@ opledger_record AS (
   RETURNING result
 ),
 opledger_answer AS (
-  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
-      WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.same IS NULL THEN ('recheck')
+      WHEN prior.expired THEN 'expired' WHEN prior.same THEN 'replayed' ELSE 'mismatch' END AS status,
+    CASE WHEN prior.same IS NULL THEN record.result WHEN prior.same AND NOT prior.expired THEN prior.result END AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored)."id"
+SELECT opledger_filled.status AS "opledger$status", (opledger_filled.stored)."id"
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "app"."payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  SELECT answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "app"."payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS opledger_filled;
 
 -- with columns to redact
--- name: opledger_9ae44b599e10fc168f6dc8cd
+-- name: opledger_c5d2d03b1a38b525a79fae8d
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -134,7 +137,8 @@ FROM (
 -- $10 = 424n
 -- $11 = "'; DROP TABLE users; --"
 WITH opledger_prior AS (
-  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  SELECT opledger_ledger.fingerprint = $5::bytea AS same, opledger_ledger.result,
+    opledger_ledger.expires_at <= clock_timestamp() AS expired
   FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
 opledger_wait AS MATERIALIZED (SELECT current_setting('lock_timeout') AS previous),
@@ -152,20 +156,20 @@ opledger_record AS (
   RETURNING result
 ),
 opledger_answer AS (
-  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
-      WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.same IS NULL THEN ('recheck')
+      WHEN prior.expired THEN 'expired' WHEN prior.same THEN 'replayed' ELSE 'mismatch' END AS status,
+    CASE WHEN prior.same IS NULL THEN record.result WHEN prior.same AND NOT prior.expired THEN prior.result END AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*,
+SELECT opledger_filled.status AS "opledger$status", (opledger_filled.stored).*,
   set_config('lock_timeout', (SELECT previous FROM opledger_wait), true) AS "opledger$restored"
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  SELECT answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS opledger_filled;
 
 -- brief
--- name: opledger_959a03dab59e87a8371351f4
+-- name: opledger_a8afbf0a425325e08706ced5
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -177,7 +181,8 @@ FROM (
 -- $9 = 424n
 -- $10 = "'; DROP TABLE users; --"
 WITH opledger_prior AS (
-  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  SELECT opledger_ledger.fingerprint = $5::bytea AS same, opledger_ledger.result,
+    opledger_ledger.expires_at <= clock_timestamp() AS expired
   FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
 opledger_effect AS (
@@ -189,16 +194,12 @@ opledger_record AS (
   SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, convert_to(chr(2) || 'i' || row_to_json(opledger_effect)::text, 'UTF8'), clock_timestamp(),
     clock_timestamp() + $7::float8 * interval '1 millisecond'
   FROM opledger_effect
-  RETURNING result
+  RETURNING result,
+    CASE WHEN octet_length(result) > 1048576 THEN CAST('opledger:result-too-large ' || octet_length(result) AS boolean) END
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
+SELECT opledger_filled.status AS "opledger$status", (opledger_filled.stored).*
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
-  FROM (
-    SELECT 'executed' AS status, CASE WHEN octet_length(record.result) <= 1048576 THEN record.result
-      ELSE convert_to(CAST('opledger:result-too-large ' || octet_length(record.result) AS boolean)::text, 'UTF8') END AS result
-    FROM opledger_record AS record
-    UNION ALL
-    SELECT CASE WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END, CASE WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END FROM opledger_prior AS prior
-  ) AS answer OFFSET 0
+  SELECT answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "payments" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  FROM (SELECT 'rebuilt' AS status, record.result FROM opledger_record AS record
+    UNION ALL SELECT CASE WHEN prior.expired THEN 'expired' WHEN prior.same THEN 'replayed' ELSE 'mismatch' END AS status, CASE WHEN prior.same AND NOT prior.expired THEN prior.result END AS result FROM opledger_prior AS prior) AS answer OFFSET 0
 ) AS opledger_filled;

@@ -1,5 +1,5 @@
 -- set
--- name: opledger_dc7d936a3f7102700e59d698
+-- name: opledger_4aa513516ddaadd1b40098cc
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -10,7 +10,8 @@
 -- $8 = "'; DROP TABLE users; --"
 -- $9 = "'; DROP TABLE users; --"
 WITH opledger_prior AS (
-  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  SELECT opledger_ledger.fingerprint = $5::bytea AS same, opledger_ledger.result,
+    opledger_ledger.expires_at <= clock_timestamp() AS expired
   FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
 opledger_effect AS (
@@ -27,19 +28,19 @@ opledger_record AS (
   RETURNING result
 ),
 opledger_answer AS (
-  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN (CASE WHEN EXISTS (SELECT FROM "accounts" AS target WHERE target."id" = $9 AND target."closed_at" IS NULL) THEN 'recheck' ELSE 'not-found' END)
-      WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.same IS NULL THEN (CASE WHEN EXISTS (SELECT FROM "accounts" AS target WHERE target."id" = $9 AND target."closed_at" IS NULL) THEN 'recheck' ELSE 'not-found' END)
+      WHEN prior.expired THEN 'expired' WHEN prior.same THEN 'replayed' ELSE 'mismatch' END AS status,
+    CASE WHEN prior.same IS NULL THEN record.result WHEN prior.same AND NOT prior.expired THEN prior.result END AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
+SELECT opledger_filled.status AS "opledger$status", (opledger_filled.stored).*
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  SELECT answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS opledger_filled;
 
 -- compare-and-set
--- name: opledger_e7d463a6948924ae13343c7f
+-- name: opledger_a1fff1332f18f9227ad02ec1
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -51,7 +52,8 @@ FROM (
 -- $9 = "'; DROP TABLE users; --"
 -- $10 = 3
 WITH opledger_prior AS (
-  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  SELECT opledger_ledger.fingerprint = $5::bytea AS same, opledger_ledger.result,
+    opledger_ledger.expires_at <= clock_timestamp() AS expired
   FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
 opledger_effect AS (
@@ -68,21 +70,21 @@ opledger_record AS (
   RETURNING result
 ),
 opledger_answer AS (
-  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN (SELECT coalesce(
+  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.same IS NULL THEN (SELECT coalesce(
         (SELECT CASE WHEN target."revision" = $10 THEN 'recheck' ELSE 'version-conflict ' || coalesce(target."revision"::text, '') END
          FROM "accounts" AS target WHERE target."id" = $9 AND target."closed_at" IS NULL), 'not-found'))
-      WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+      WHEN prior.expired THEN 'expired' WHEN prior.same THEN 'replayed' ELSE 'mismatch' END AS status,
+    CASE WHEN prior.same IS NULL THEN record.result WHEN prior.same AND NOT prior.expired THEN prior.result END AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
+SELECT opledger_filled.status AS "opledger$status", (opledger_filled.stored).*
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  SELECT answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS opledger_filled;
 
 -- brief
--- name: opledger_216cc76de91c1488ea44dae9
+-- name: opledger_a1b6e7cfa35cc22671d7deaa
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -94,7 +96,8 @@ FROM (
 -- $9 = "'; DROP TABLE users; --"
 -- $10 = 3
 WITH opledger_prior AS (
-  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  SELECT opledger_ledger.fingerprint = $5::bytea AS same, opledger_ledger.result,
+    opledger_ledger.expires_at <= clock_timestamp() AS expired
   FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
 opledger_effect AS (
@@ -106,16 +109,12 @@ opledger_record AS (
   SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, convert_to(chr(2) || 'u' || row_to_json(opledger_effect)::text, 'UTF8'), clock_timestamp(),
     clock_timestamp() + $7::float8 * interval '1 millisecond'
   FROM opledger_effect
-  RETURNING result
+  RETURNING result,
+    CASE WHEN octet_length(result) > 1048576 THEN CAST('opledger:result-too-large ' || octet_length(result) AS boolean) END
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
+SELECT opledger_filled.status AS "opledger$status", (opledger_filled.stored).*
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
-  FROM (
-    SELECT 'executed' AS status, CASE WHEN octet_length(record.result) <= 1048576 THEN record.result
-      ELSE convert_to(CAST('opledger:result-too-large ' || octet_length(record.result) AS boolean)::text, 'UTF8') END AS result
-    FROM opledger_record AS record
-    UNION ALL
-    SELECT CASE WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END, CASE WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END FROM opledger_prior AS prior
-  ) AS answer OFFSET 0
+  SELECT answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "accounts" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  FROM (SELECT 'rebuilt' AS status, record.result FROM opledger_record AS record
+    UNION ALL SELECT CASE WHEN prior.expired THEN 'expired' WHEN prior.same THEN 'replayed' ELSE 'mismatch' END AS status, CASE WHEN prior.same AND NOT prior.expired THEN prior.result END AS result FROM opledger_prior AS prior) AS answer OFFSET 0
 ) AS opledger_filled;

@@ -1,5 +1,5 @@
 -- all but the key
--- name: opledger_8bdf3993446dff0422c72868
+-- name: opledger_7c9a15ed0fd4359bc63d0ec0
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -10,7 +10,8 @@
 -- $8 = "'; DROP TABLE users; --"
 -- $9 = "'; DROP TABLE users; --"
 WITH opledger_prior AS (
-  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  SELECT opledger_ledger.fingerprint = $5::bytea AS same, opledger_ledger.result,
+    opledger_ledger.expires_at <= clock_timestamp() AS expired
   FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
 opledger_effect AS (
@@ -31,19 +32,19 @@ opledger_record AS (
   RETURNING result
 ),
 opledger_answer AS (
-  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
-      WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.same IS NULL THEN ('recheck')
+      WHEN prior.expired THEN 'expired' WHEN prior.same THEN 'replayed' ELSE 'mismatch' END AS status,
+    CASE WHEN prior.same IS NULL THEN record.result WHEN prior.same AND NOT prior.expired THEN prior.result END AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
+SELECT opledger_filled.status AS "opledger$status", (opledger_filled.stored).*
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "users" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  SELECT answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "users" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS opledger_filled;
 
 -- with columns to redact
--- name: opledger_a8216dcba2adaecb4bd0ef7f
+-- name: opledger_f0846146a311eb49e414f5b0
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -55,7 +56,8 @@ FROM (
 -- $9 = "'; DROP TABLE users; --"
 -- $10 = "'; DROP TABLE users; --"
 WITH opledger_prior AS (
-  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  SELECT opledger_ledger.fingerprint = $5::bytea AS same, opledger_ledger.result,
+    opledger_ledger.expires_at <= clock_timestamp() AS expired
   FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
 opledger_wait AS MATERIALIZED (SELECT current_setting('lock_timeout') AS previous),
@@ -77,20 +79,20 @@ opledger_record AS (
   RETURNING result
 ),
 opledger_answer AS (
-  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.fingerprint IS NULL THEN ('recheck')
-      WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END AS status,
-    CASE WHEN prior.fingerprint IS NULL THEN record.result WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END AS result
+  SELECT CASE WHEN record.result IS NOT NULL THEN 'executed' WHEN prior.same IS NULL THEN ('recheck')
+      WHEN prior.expired THEN 'expired' WHEN prior.same THEN 'replayed' ELSE 'mismatch' END AS status,
+    CASE WHEN prior.same IS NULL THEN record.result WHEN prior.same AND NOT prior.expired THEN prior.result END AS result
   FROM (SELECT) AS one LEFT JOIN opledger_record AS record ON true LEFT JOIN opledger_prior AS prior ON true
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*,
+SELECT opledger_filled.status AS "opledger$status", (opledger_filled.stored).*,
   set_config('lock_timeout', (SELECT previous FROM opledger_wait), true) AS "opledger$restored"
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "users" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  SELECT answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "users" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS opledger_filled;
 
 -- brief
--- name: opledger_155aac62916ea30b845d96ae
+-- name: opledger_7021f883d3767eb584eb54ca
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -101,7 +103,8 @@ FROM (
 -- $8 = "'; DROP TABLE users; --"
 -- $9 = "'; DROP TABLE users; --"
 WITH opledger_prior AS (
-  SELECT opledger_ledger.fingerprint, opledger_ledger.result, opledger_ledger.expires_at <= clock_timestamp() AS expired
+  SELECT opledger_ledger.fingerprint = $5::bytea AS same, opledger_ledger.result,
+    opledger_ledger.expires_at <= clock_timestamp() AS expired
   FROM "public"."opledger_operations" AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
 opledger_effect AS (
@@ -117,16 +120,12 @@ opledger_record AS (
   SELECT $1::uuid, $2::text, $3::text, $4::text, $5::bytea, 1, convert_to(chr(2) || current_setting('opledger.effect') || row_to_json(opledger_effect)::text, 'UTF8'), clock_timestamp(),
     clock_timestamp() + $7::float8 * interval '1 millisecond'
   FROM opledger_effect
-  RETURNING result
+  RETURNING result,
+    CASE WHEN octet_length(result) > 1048576 THEN CAST('opledger:result-too-large ' || octet_length(result) AS boolean) END
 )
-SELECT opledger_filled.status AS "opledger$status", opledger_filled.letter AS "opledger$effect", (opledger_filled.stored).*
+SELECT opledger_filled.status AS "opledger$status", (opledger_filled.stored).*
 FROM (
-  SELECT answer.status, chr(get_byte(answer.result, 1)) AS letter, json_populate_record((SELECT opledger_row FROM "users" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
-  FROM (
-    SELECT 'executed' AS status, CASE WHEN octet_length(record.result) <= 1048576 THEN record.result
-      ELSE convert_to(CAST('opledger:result-too-large ' || octet_length(record.result) AS boolean)::text, 'UTF8') END AS result
-    FROM opledger_record AS record
-    UNION ALL
-    SELECT CASE WHEN prior.expired THEN 'expired' WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' ELSE 'replayed' END, CASE WHEN prior.fingerprint = $5::bytea AND NOT prior.expired THEN prior.result END FROM opledger_prior AS prior
-  ) AS answer OFFSET 0
+  SELECT answer.status || coalesce(' ' || chr(get_byte(answer.result, 1)), '') AS status, json_populate_record((SELECT opledger_row FROM "users" AS opledger_row WHERE false), nullif(convert_from(substring(answer.result FROM 3), 'UTF8'), '')::json) AS stored
+  FROM (SELECT 'rebuilt' AS status, record.result FROM opledger_record AS record
+    UNION ALL SELECT CASE WHEN prior.expired THEN 'expired' WHEN prior.same THEN 'replayed' ELSE 'mismatch' END AS status, CASE WHEN prior.same AND NOT prior.expired THEN prior.result END AS result FROM opledger_prior AS prior) AS answer OFFSET 0
 ) AS opledger_filled;
