@@ -1,5 +1,5 @@
 import mysql from "mysql2/promise";
-import { createLedger, type MysqlTransaction } from "opledger/mysql2";
+import { createLedger } from "opledger/mysql2";
 import type { BareValues, Driver } from "./subject.js";
 
 /** Neither engine returns an updated row from the UPDATE itself; LAST_INSERT_ID() hands its new value back. */
@@ -58,11 +58,11 @@ export function mysql2Driver(engine: keyof typeof FLOOR, uri: string, connection
       return sets[0]?.length ?? 0;
     },
     async once(operation, amount, account) {
-      const work = async (tx: MysqlTransaction): Promise<unknown> => {
+      const { status } = await ledger.once(operation, async (tx) => {
         const [{ insertId }] = await tx.execute<mysql.ResultSetHeader>(SQL.update, [amount, account]);
         return { id: account, balance: insertId };
-      };
-      return (await ledger.once(operation, work)).status;
+      });
+      return status;
     },
     close: () => pool.end(),
   };

@@ -1,4 +1,4 @@
-import { createLedger, type PgTransaction } from "opledger/pg";
+import { createLedger } from "opledger/pg";
 import pg from "pg";
 import type { BareValues, Driver } from "./subject.js";
 
@@ -35,9 +35,11 @@ export function pgDriver(connectionString: string, connections: number): Driver 
     },
     handWritten: (key, amount, account) => handWritten(pool, key, amount, account),
     async once(operation, amount, account) {
-      const work = async (tx: PgTransaction): Promise<unknown> =>
-        (await tx.query(query("returning", [amount, account]))).rows[0];
-      return (await ledger.once(operation, work)).status;
+      const { status } = await ledger.once(
+        operation,
+        async (tx) => (await tx.query(query("returning", [amount, account]))).rows[0],
+      );
+      return status;
     },
     close: () => pool.end(),
   };

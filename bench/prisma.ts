@@ -1,9 +1,10 @@
 import { PrismaPg } from "@prisma/adapter-pg";
+import type { IncrementArgs, InsertArgs, UpdateArgs } from "opledger";
 import { type BoundOperation, ledgerStatementName, opledger } from "opledger/prisma";
 import pg from "pg";
 import { PrismaClient } from "../prisma/generated/bench/client/client.js";
 import { metadata } from "../prisma/generated/bench/opledger/metadata.js";
-import type { BareValues, Driver, MeasuredLedger } from "./subject.js";
+import type { BareValues, Driver } from "./subject.js";
 
 /** Prisma Client as its users have it: over a pool of `pg`, extended once. */
 export function prismaDriver(connectionString: string, connections: number): Driver {
@@ -13,7 +14,7 @@ export function prismaDriver(connectionString: string, connections: number): Dri
   });
   const prisma = extended(bare);
   return {
-    ledger: { operation: (ref) => writesOf(prisma.$operation(ref)) },
+    ledger: { operation: (ref) => new Writes(prisma.$operation(ref)) },
     bare: <K extends keyof BareValues>(kind: K, values: BareValues[K]) => bareCall(bare, kind, values),
     handWritten: (key, amount, id) => handWritten(bare, key, amount, id),
     async once(operation, amount, id) {
@@ -32,22 +33,28 @@ function extended(client: PrismaClient) {
 }
 
 /** The bound writes that are measured, in Prisma's own words. */
-function writesOf(
-  once: BoundOperation<ReturnType<typeof extended>>,
-): ReturnType<MeasuredLedger["operation"]> {
-  return {
-    insert: ({ values: { id, account, amount, note } }) =>
-      once.payment.create({
-        data: { id: String(id), account: Number(account), amount: Number(amount), note: String(note) },
-      }),
-    update: ({ where: { id }, version, set: { status } }) =>
-      once.account.update({
-        where: { id: Number(id), version: Number(version) },
-        data: { status: String(status) },
-      }),
-    increment: ({ where: { id }, by: { balance } }) =>
-      once.account.update({ where: { id: Number(id) }, data: { balance: { increment: Number(balance) } } }),
-  };
+class Writes {
+  constructor(readonly once: BoundOperation<ReturnType<typeof extended>>) {}
+
+  insert({ values: { id, account, amount, note } }: InsertArgs) {
+    return this.once.payment.create({
+      data: { id: String(id), account: Number(account), amount: Number(amount), note: String(note) },
+    });
+  }
+
+  update({ where: { id }, version, set: { status } }: UpdateArgs) {
+    return this.once.account.update({
+      where: { id: Number(id), version: Number(version) },
+      data: { status: String(status) },
+    });
+  }
+
+  increment({ where: { id }, by: { balance } }: IncrementArgs) {
+    return this.once.account.update({
+      where: { id: Number(id) },
+      data: { balance: { increment: Number(balance) } },
+    });
+  }
 }
 
 async function bareCall<K extends keyof BareValues>(

@@ -1,8 +1,9 @@
 import "reflect-metadata";
-import { type BoundRepository, withIdempotency } from "opledger/typeorm";
+import type { IncrementArgs, InsertArgs, OperationRef, UpdateArgs } from "opledger";
+import { type Idempotency, withIdempotency } from "opledger/typeorm";
 import type pg from "pg";
 import { DataSource, EntitySchema } from "typeorm";
-import type { BareValues, Driver, MeasuredLedger } from "./subject.js";
+import type { BareValues, Driver } from "./subject.js";
 
 interface Account {
   id: number;
@@ -83,12 +84,7 @@ export async function typeormDriver(url: string, connections: number): Promise<D
   const payments = withIdempotency(dataSource.getRepository(PaymentSchema));
   return {
     ledger: {
-      operation: (ref) =>
-        writesOf(
-          () => accounts.operation(ref),
-          () => versioned.operation(ref),
-          () => payments.operation(ref),
-        ),
+      operation: (ref) => new Writes({ accounts, versioned, payments }, ref),
     },
     async bare<K extends keyof BareValues>(kind: K, values: BareValues[K]): Promise<number> {
       const answer: unknown = await manager.query(SQL[kind], [...values]);
@@ -117,25 +113,38 @@ function rowsOf(kind: keyof BareValues, answer: unknown): number {
   return kind === "select" ? told.length : (told[1] as number);
 }
 
+interface Repositories {
+  readonly accounts: Idempotency<Account>;
+  readonly versioned: Idempotency<Account>;
+  readonly payments: Idempotency<Payment>;
+}
+
 /** The bound writes that are measured, under TypeORM's own names. */
-function writesOf(
-  account: () => BoundRepository<Account>,
-  versioned: () => BoundRepository<Account>,
-  payment: () => BoundRepository<Payment>,
-): ReturnType<MeasuredLedger["operation"]> {
-  return {
-    insert: ({ values: { id, account: owner, amount, note } }) =>
-      payment().insert({
-        id: String(id),
-        account: Number(owner),
-        amount: String(amount),
-        note: String(note),
-      }),
-    update: ({ where: { id }, version, set: { status } }) =>
-      versioned().update({ id: Number(id), version: Number(version) }, { status: String(status) }),
-    increment: ({ where: { id }, by: { balance } }) =>
-      account().increment({ id: Number(id) }, "balance", Number(balance)),
-  };
+class Writes {
+  constructor(
+    readonly repositories: Repositories,
+    readonly ref: OperationRef,
+  ) {}
+
+  insert({ values: { id, account, amount, note } }: InsertArgs) {
+    return this.repositories.payments.operation(this.ref).insert({
+      id: String(id),
+      account: Number(account),
+      amount: String(amount),
+      note: String(note),
+    });
+  }
+
+  update({ where: { id }, version, set: { status } }: UpdateArgs) {
+    const criteria = { id: Number(id), version: Number(version) };
+    return this.repositories.versioned.operation(this.ref).update(criteria, { status: String(status) });
+  }
+
+  increment({ where: { id }, by: { balance } }: IncrementArgs) {
+    return this.repositories.accounts
+      .operation(this.ref)
+      .increment({ id: Number(id) }, "balance", Number(balance));
+  }
 }
 
 function handWritten(dataSource: DataSource, key: string, amount: number, account: number): Promise<number> {

@@ -30,7 +30,9 @@ export function plainEntriesForm(
 ): string | undefined {
   const walk = { nodes: NODES_MAX };
   // Sorted by name as the properties of an object are: by UTF-16 code units.
-  const ordered = isOrdered(entries) ? entries : [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
+  const ordered = areAscending(entries.map(([name]) => name))
+    ? entries
+    : [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
   let text = "";
   for (const [column, value] of ordered) {
     // These would say that something else than its properties tells what the object means.
@@ -42,11 +44,9 @@ export function plainEntriesForm(
   return `{${text}}`;
 }
 
-function isOrdered(entries: readonly (readonly [name: string, value: unknown])[]): boolean {
-  for (let index = 1; index < entries.length; index++) {
-    if ((entries[index - 1]?.[0] ?? "") > (entries[index]?.[0] ?? "")) return false;
-  }
-  return true;
+/** Whether these need no sorting, as is common where they are few. */
+function areAscending(names: readonly string[]): boolean {
+  return names.every((name, index) => index === 0 || (names[index - 1] ?? "") < name);
 }
 
 function form(value: unknown, depth: number, walk: { nodes: number }): string | undefined {
@@ -92,7 +92,7 @@ function objectForm(value: object, depth: number, walk: { nodes: number }): stri
   const keys = Object.keys(value);
   if (keys.length > walk.nodes) return undefined;
   // One more `$` before a key that has one keeps the order: it moves only among keys that have one, all of them alike.
-  if (keys.length > 1) keys.sort();
+  if (!areAscending(keys)) keys.sort();
   let text = "";
   for (const key of keys) {
     const own = property(key, (value as Record<string, unknown>)[key], depth - 1, walk);

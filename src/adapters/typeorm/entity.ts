@@ -27,6 +27,8 @@ export class EntityColumns {
   readonly #driver: Driver;
   /** Those that a caller may name. */
   readonly #columns: readonly Column[];
+  /** Those that an insert fills by itself where the caller does not. */
+  readonly #filled: readonly Column[];
 
   /** @throws {TypeError} the entity is a tree */
   static of(metadata: EntityMetadata): EntityColumns {
@@ -41,6 +43,9 @@ export class EntityColumns {
     this.selected = selectedOf(metadata);
     this.#driver = metadata.dataSource.driver;
     this.#columns = metadata.columns.filter((column) => !column.isDiscriminator && !column.isVirtualProperty);
+    this.#filled = metadata.columns.filter(
+      (column) => column.isVersion || isOperationId(column) || this.#needsUuid(column),
+    );
     if (metadata.treeType !== undefined) {
       throw new TypeError(
         `${metadata.name} is a tree: one row of it concerns others, so write it inside \`once\``,
@@ -89,18 +94,18 @@ export class EntityColumns {
 
   /** What an insert holds beside the caller's values. Nothing of it is part of the operation's payload. */
   inserted(given: readonly Assigned[], operationId: string): Entries {
-    const { columns, discriminatorColumn, discriminatorValue } = this.metadata;
-    const already = new Set(given.map(({ column }) => column));
-    const extra = columns.flatMap((column): [string, unknown][] => {
-      if (already.has(column)) return [];
-      if (column.isVersion) return [[column.databaseName, 1]];
-      if (isOperationId(column)) return [[column.databaseName, operationId]];
-      const uuid = column.isGenerated && column.generationStrategy === "uuid";
-      return uuid && !this.#driver.isUUIDGenerationSupported() ? [[column.databaseName, randomUUID()]] : [];
-    });
-    return discriminatorColumn === undefined
-      ? extra
-      : [...extra, [discriminatorColumn.databaseName, discriminatorValue]];
+    const { discriminatorColumn, discriminatorValue } = this.metadata;
+    const extra: [string, unknown][] = [];
+    for (const column of this.#filled) {
+      if (given.some((each) => each.column === column)) continue;
+      extra.push([column.databaseName, filling(column, operationId)]);
+    }
+    if (discriminatorColumn !== undefined) extra.push([discriminatorColumn.databaseName, discriminatorValue]);
+    return extra;
+  }
+
+  #needsUuid({ isGenerated, generationStrategy }: Column): boolean {
+    return isGenerated && generationStrategy === "uuid" && !this.#driver.isUUIDGenerationSupported();
   }
 
   column(verb: string, propertyPath: string): Column {
@@ -182,6 +187,12 @@ function given(column: Column, values: object): unknown {
   return column.getEntityValue(values);
 }
 
+/** What an insert fills a column with. */
+function filling(column: Column, operationId: string): unknown {
+  if (column.isVersion) return 1;
+  return isOperationId(column) ? operationId : randomUUID();
+}
+
 function equalTo(verb: string, column: Column, value: unknown): unknown {
   if (!(value instanceof FindOperator)) return value;
   if (value.type === "isNull") return null;
@@ -198,7 +209,5 @@ export function entriesOf(assigned: readonly Assigned[]): Entries {
 
 /** What the caller gave, by property, for the operation's fingerprint. */
 export function payloadOf(assigned: readonly Assigned[]): Record<string, unknown> {
-  const payload: Record<string, unknown> = Object.create(null);
-  for (const { column, given } of assigned) payload[column.propertyPath] = given;
-  return payload;
+  return Object.fromEntries(assigned.map(({ column, given }) => [column.propertyPath, given]));
 }

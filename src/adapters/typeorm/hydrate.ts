@@ -3,7 +3,7 @@ import type { Row } from "../../core/executor.js";
 import { type Column, isOwn } from "./entity.js";
 
 /** The entity that `find` would make of a row. */
-export async function hydrated<E extends ObjectLiteral>(root: EntityMetadata, row: Row): Promise<E> {
+export function hydrated<E extends ObjectLiteral>(root: EntityMetadata, row: Row): E | Promise<E> {
   const metadata = classOf(root, row);
   const { driver } = metadata.dataSource;
   const entity: E = metadata.create(undefined, { fromDeserializer: true });
@@ -14,8 +14,7 @@ export async function hydrated<E extends ObjectLiteral>(root: EntityMetadata, ro
     if (isOwn(column)) (entity as ObjectLiteral)[column.propertyName] = value;
     else column.setEntityValue(entity, value);
   }
-  await loaded(metadata, entity);
-  return entity;
+  return isHeard(metadata) ? loaded(metadata, entity) : entity;
 }
 
 const readable = new WeakMap<EntityMetadata, readonly Column[]>();
@@ -46,11 +45,15 @@ function isOfChild(metadata: EntityMetadata, column: Column): boolean {
   return metadata.childEntityMetadatas.some(({ target }) => target === column.target);
 }
 
+/** Whether anybody listens to `@AfterLoad`. */
+function isHeard({ dataSource, afterLoadListeners }: EntityMetadata): boolean {
+  return afterLoadListeners.length > 0 || dataSource.subscribers.length > 0;
+}
+
 /** `@AfterLoad`, of the entity and of subscribers. */
-async function loaded(metadata: EntityMetadata, entity: ObjectLiteral): Promise<void> {
-  const { dataSource, afterLoadListeners } = metadata;
-  if (afterLoadListeners.length === 0 && dataSource.subscribers.length === 0) return;
+async function loaded<E extends ObjectLiteral>(metadata: EntityMetadata, entity: E): Promise<E> {
   // Never connected: it only knows whom to tell.
-  const { broadcaster } = dataSource.createQueryRunner();
+  const { broadcaster } = metadata.dataSource.createQueryRunner();
   await broadcaster.broadcast("Load", metadata, [entity]);
+  return entity;
 }

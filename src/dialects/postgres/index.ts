@@ -156,15 +156,15 @@ prior AS (
   FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid
 ),
 ${claimed(" AND NOT EXISTS (SELECT FROM prior)")}
-SELECT (SELECT token FROM claimed) AS token,
+SELECT claimed.token,
   CASE WHEN prior.state IS NULL OR prior.state = ${STATE.claimed} THEN 'recheck' WHEN prior.expired THEN 'expired'
     WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' WHEN prior.state = ${STATE.failed} THEN 'failed' ELSE 'completed' END AS status,
-  CASE WHEN prior.fingerprint = $5::bytea THEN encode(prior.result, 'base64') END AS result, ${restored("claimed")}
-FROM wait LEFT JOIN prior ON true`),
+  CASE WHEN prior.fingerprint = $5::bytea THEN encode(prior.result, 'base64') END AS result, ${RESTORED}
+FROM wait LEFT JOIN prior ON true LEFT JOIN claimed ON true`),
     claimFresh: prepared(`
 WITH ${WAIT},
 ${claimed("")}
-SELECT (SELECT token FROM claimed) AS token, 'open' AS status, ${restored("claimed")} FROM wait`),
+SELECT claimed.token, 'open' AS status, ${RESTORED} FROM wait LEFT JOIN claimed ON true`),
     recall: prepared(`
 SELECT NULL AS token, CASE WHEN opledger_ledger.state = ${STATE.claimed} THEN 'recheck' WHEN opledger_ledger.expires_at <= clock_timestamp() THEN 'expired'
     WHEN opledger_ledger.fingerprint <> $2::bytea THEN 'mismatch' WHEN opledger_ledger.state = ${STATE.failed} THEN 'failed' ELSE 'completed' END AS status,
@@ -183,7 +183,7 @@ WITH ${WAIT},
 gone AS (
   DELETE FROM ${ledger} WHERE id = $1::uuid AND expires_at <= clock_timestamp() AND ${bounded("$2")} RETURNING 1
 )
-SELECT ${restored("gone")} FROM wait`),
+SELECT ${RESTORED} FROM wait LEFT JOIN gone ON true`),
     sweep: prepared(`
 DELETE FROM ${ledger} WHERE id = ANY (ARRAY(
   SELECT opledger_ledger.id FROM ${ledger} AS opledger_ledger
@@ -208,9 +208,8 @@ function bounded(timeout: string): string {
   return `(SELECT set_config('lock_timeout', ${timeout}::text, true) FROM wait WHERE previous IS NOT NULL) IS NOT NULL`;
 }
 
-function restored(after: string): string {
-  return `set_config('lock_timeout', CASE WHEN (SELECT count(*) FROM ${after}) >= 0 THEN wait.previous END, true) AS restored`;
-}
+/** Beside a join with whatever had to wait, so that it comes after. */
+const RESTORED = "set_config('lock_timeout', wait.previous, true) AS restored";
 
 function readClaim({ rows: [row] }: ResultSet): Claim {
   if (typeof row?.token === "string") return { status: "claimed", token: row.token };

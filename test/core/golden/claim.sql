@@ -1,5 +1,5 @@
 -- claim
--- name: opledger_72358fe2628fdf38f436b3c6
+-- name: opledger_4318dd63d3e4a06c404df6e8
 -- $1 = "b091dd69-5b6f-09f5-819b-f091ae661dcf"
 -- $2 = "scope'; DROP TABLE users; --"
 -- $3 = "operation'; DROP TABLE users; --"
@@ -21,8 +21,8 @@ claimed AS (
   ON CONFLICT (id) DO NOTHING
   RETURNING pg_current_xact_id()::text AS token
 )
-SELECT (SELECT token FROM claimed) AS token,
+SELECT claimed.token,
   CASE WHEN prior.state IS NULL OR prior.state = 0 THEN 'recheck' WHEN prior.expired THEN 'expired'
     WHEN prior.fingerprint <> $5::bytea THEN 'mismatch' WHEN prior.state = 2 THEN 'failed' ELSE 'completed' END AS status,
-  CASE WHEN prior.fingerprint = $5::bytea THEN encode(prior.result, 'base64') END AS result, set_config('lock_timeout', CASE WHEN (SELECT count(*) FROM claimed) >= 0 THEN wait.previous END, true) AS restored
-FROM wait LEFT JOIN prior ON true;
+  CASE WHEN prior.fingerprint = $5::bytea THEN encode(prior.result, 'base64') END AS result, set_config('lock_timeout', wait.previous, true) AS restored
+FROM wait LEFT JOIN prior ON true LEFT JOIN claimed ON true;
