@@ -35,28 +35,23 @@ export function briefSql(
   const table = quotePath(write.table);
   const { effect, letter } = partsOf(write, table, options);
   const replays = options.form !== "fresh";
-  const stored = [
-    ...(source === "returned"
-      ? []
-      : [`SELECT '${source}' AS status, record.result FROM opledger_record AS record`]),
-    ...(replays
-      ? [`SELECT CASE ${PRIOR_STATUS} AS status, CASE ${PRIOR_RESULT} AS result FROM opledger_prior AS prior`]
-      : []),
-  ];
-  const answers = [
-    ...(source === "returned"
-      ? [`SELECT 'returned ' || ${letter} AS "opledger$status", opledger_effect.* FROM opledger_effect`]
-      : []),
-    ...(stored.length > 0
-      ? [
-          `SELECT opledger_filled.status AS "opledger$status", ${answeredColumns(write, "opledger_filled", options.answer)}
+  const answers: string[] = [];
+  const stored: string[] = [];
+  if (source === "returned")
+    answers.push(
+      `SELECT 'returned ' || ${letter} AS "opledger$status", opledger_effect.* FROM opledger_effect`,
+    );
+  else stored.push(`SELECT '${source}' AS status, record.result FROM opledger_record AS record`);
+  if (replays)
+    stored.push(
+      `SELECT CASE ${PRIOR_STATUS} AS status, CASE ${PRIOR_RESULT} AS result FROM opledger_prior AS prior`,
+    );
+  if (stored.length > 0)
+    answers.push(`SELECT opledger_filled.status AS "opledger$status", ${answeredColumns(write, "opledger_filled", options.answer)}
 FROM (
   SELECT ${answered("answer")} AS status, ${storedRow(table, "answer.result", options.answer)} AS stored
   FROM (${stored.join("\n    UNION ALL ")}) AS answer OFFSET 0
-) AS opledger_filled`,
-        ]
-      : []),
-  ];
+) AS opledger_filled`);
   return `
 WITH ${replays ? priorOf(ledger) : `opledger_prior AS (SELECT FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid)`},
 opledger_effect AS (

@@ -101,14 +101,21 @@ export const PG_MUTANTS: readonly Mutant[] = [
   mutant(
     "a recalled write is not compared",
     WRITES,
-    "WHEN opledger_ledger.fingerprint <> $2::bytea THEN 'mismatch' ELSE 'replayed' END",
-    "ELSE 'replayed' END",
+    "WHEN opledger_ledger.fingerprint = $2::bytea THEN 'replayed'",
+    "WHEN true THEN 'replayed'",
   ),
-  unrecalled(
-    "bound writes do not compare fingerprints",
-    WRITES,
-    "WHEN prior.fingerprint <> $5::bytea THEN 'mismatch'",
+  unrecalled("bound writes do not compare fingerprints", WRITES, "WHEN prior.same THEN", "WHEN true THEN"),
+  mutant(
+    "a returned row counts as the stored one whatever its types",
+    "src/dialects/postgres/brief.ts",
+    "for (const type of types) if (!AS_STORED.has(type)) return false;",
     "",
+  ),
+  mutant(
+    "a fresh key that had been used is asked for no earlier run again",
+    ONCE,
+    "{ waitMs, fresh: false }",
+    "{ waitMs, fresh: true }",
   ),
   mutant(
     "COMMIT's tag is not checked",
