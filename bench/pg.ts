@@ -9,7 +9,7 @@ const SQL = {
   select: "SELECT id, balance, status, version FROM accounts WHERE id = $1",
   both: `WITH changed AS (UPDATE accounts SET balance = balance + $1 WHERE id = $2 RETURNING id)
     INSERT INTO opledger_operations (id, scope, operation, key, fingerprint, state, result, created_at, expires_at)
-    SELECT $3::uuid, 'acme', 'top_up', $4, sha256($5), 1, NULL, now(), now() + interval '7 days' FROM changed`,
+    SELECT $3::uuid, 'acme', 'top_up', $4, sha256($5), 1, '\\x00'::bytea, now(), now() + interval '7 days' FROM changed`,
   claim: "INSERT INTO hand_ledger (key, created_at) VALUES ($1, now())",
   returning:
     "UPDATE accounts SET balance = balance + $1 WHERE id = $2 RETURNING id, balance, status, version",

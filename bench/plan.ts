@@ -228,11 +228,11 @@ export const FULL: Pace = {
 };
 
 export const QUICK: Pace = {
-  warmUpMs: 1_200,
+  warmUpMs: 1_600,
   latency: { rounds: 10, roundMs: 700, turnMs: 25 },
   network: { rounds: 8, roundMs: 700, turnMs: 25 },
   mixed: { rounds: 6, roundMs: 500, turnMs: 0 },
-  throughput: { rounds: 8, blockMs: 80, limitMs: 9_000 },
+  throughput: { rounds: 12, blockMs: 80, limitMs: 14_000 },
   cpu: { rounds: 60, blockMs: 8 },
   stored: 200,
 };
