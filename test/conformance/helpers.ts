@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
-import { type ErrorCode, type OperationRef, OpledgerError, type Row } from "../../src/index.js";
+import { type ErrorCode, newKey, type OperationRef, OpledgerError, type Row } from "../../src/index.js";
 import type { Capabilities } from "./capabilities.js";
 import type { Cases, Fixture, LedgerSettings, TestLedger } from "./target.js";
 
 let minted = 0;
+let refs = 0;
 
 /** A retention that outlasts every run of the suite, however slow the machine. */
 export const HOUR_MS = 3_600_000;
@@ -21,8 +22,10 @@ export function uniqueId(): number {
   return 1_000 + minted;
 }
 
+/** Every other key carries the time of its making, which a ledger takes for a sign that it is new. */
 export function ref(operation: string, more: Partial<OperationRef> = {}): OperationRef {
-  return { operation, key: unique(), ...more };
+  refs += 1;
+  return { operation, key: refs % 2 === 0 ? newKey() : unique(), ...more };
 }
 
 /** SQL text in quotes. */

@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import type { OperationRef } from "../../src/index.js";
 import { account, crowdedTest, ref, refused, twice, unique, uniqueId } from "./helpers.js";
 import type { Cases, Concern, TestLedger } from "./target.js";
 
@@ -10,26 +11,27 @@ export const schema: Concern = {
   },
 };
 
+/** A key that carries no time, which a ledger in partitions refuses. */
+const opaque = (): OperationRef => ref("schema", { key: unique() });
+
 /** Every way to reach the ledger's table, each under a key that carries no time. */
 export const CALLS: Readonly<Record<string, (ledger: TestLedger, id: number) => Promise<unknown>>> = {
-  once: (ledger) => ledger.once(ref("schema"), () => 1),
-  insert: (ledger) =>
-    ledger.operation(ref("schema")).insert({ into: "entries", values: { tag: "no ledger" } }),
+  once: (ledger) => ledger.once(opaque(), () => 1),
+  insert: (ledger) => ledger.operation(opaque()).insert({ into: "entries", values: { tag: "no ledger" } }),
   upsert: (ledger, id) =>
     ledger
-      .operation(ref("schema"))
+      .operation(opaque())
       .upsert({ into: "stamped", values: { id, name: "no ledger" }, conflict: ["id"] }),
   update: (ledger, id) =>
-    ledger.operation(ref("schema")).update({ table: "accounts", where: { id }, set: { status: "x" } }),
+    ledger.operation(opaque()).update({ table: "accounts", where: { id }, set: { status: "x" } }),
   increment: (ledger, id) =>
-    ledger.operation(ref("schema")).increment({ table: "accounts", where: { id }, by: { balance: 1 } }),
-  delete: (ledger, id) => ledger.operation(ref("schema")).delete({ from: "accounts", where: { id } }),
-  insertMany: (ledger) =>
-    ledger.insertMany([{ ...ref("schema"), into: "entries", values: { tag: "no ledger" } }]),
+    ledger.operation(opaque()).increment({ table: "accounts", where: { id }, by: { balance: 1 } }),
+  delete: (ledger, id) => ledger.operation(opaque()).delete({ from: "accounts", where: { id } }),
+  insertMany: (ledger) => ledger.insertMany([{ ...opaque(), into: "entries", values: { tag: "no ledger" } }]),
   incrementMany: (ledger, id) =>
-    ledger.incrementMany([{ ...ref("schema"), table: "accounts", where: { id }, by: { balance: 1 } }]),
+    ledger.incrementMany([{ ...opaque(), table: "accounts", where: { id }, by: { balance: 1 } }]),
   sweep: (ledger) => ledger.sweep(),
-  inspect: (ledger) => ledger.inspect(ref("schema")),
+  inspect: (ledger) => ledger.inspect(opaque()),
 };
 
 function missing({ test, target }: Cases): void {

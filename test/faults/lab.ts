@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { createLedger, type LedgerOptions, type PgLedger } from "../../src/adapters/pg/index.js";
+import { newKey } from "../../src/core/operation.js";
 import { createAnyDatabase } from "../proxy/database.js";
 import { type Settled, show } from "./check.js";
 import type { Witness } from "./target.js";
@@ -29,7 +30,7 @@ export async function openLab(given?: { url: string; drop(): Promise<void> }): P
       pools.push(pool);
       return { pool, ledger: createLedger(pool, options) };
     },
-    key: () => ({ operation: "lab", key: `key-${++keys}` }),
+    key: () => ({ operation: "lab", key: ++keys % 2 === 0 ? newKey() : `key-${keys}` }),
     close: async () => {
       await Promise.all(pools.map((pool) => pool.end()));
       await witness.close();

@@ -37,6 +37,8 @@ function ledgerOf(
 ): { ledger: Pick<Ledger<unknown>, "operation" | "incrementMany">; close(): Promise<void> } {
   if (server === "postgres15") {
     const pool = new pg.Pool({ connectionString: url });
+    // Dropping the database ends what the pool has not closed yet.
+    pool.on("error", () => {});
     return { ledger: pgAdapter.createLedger(pool), close: () => pool.end() };
   }
   const pool = mysql.createPool(url);

@@ -147,7 +147,7 @@ export const PG_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: ONCE,
-        from: "const claim = dialect.claim(call.operation, { waitMs });",
+        from: "const claim = dialect.claim(call.operation, { waitMs, fresh: call.isFresh });",
         to: "const own = { ...call.operation, id: call.operation.id.slice(0, -2) + String(10 + call.attempts) };\n  const claim = dialect.claim(own, { waitMs });",
       },
       {
@@ -188,14 +188,14 @@ export const PG_MUTANTS: readonly Mutant[] = [
   mutant(
     "the claim waits without a limit",
     DIALECT,
-    `WHERE \${bounded("$6")} AND NOT EXISTS`,
-    "WHERE $6::text IS NOT NULL AND NOT EXISTS",
+    `WHERE \${bounded("$6")}\${condition}`,
+    `WHERE $6::text IS NOT NULL\${condition}`,
   ),
   mutant(
     "the claim keeps its lock timeout",
     DIALECT,
-    "THEN wait.previous END, true) AS restored",
-    "THEN current_setting('lock_timeout') END, true) AS restored",
+    `"set_config('lock_timeout', wait.previous, true) AS restored"`,
+    `"set_config('lock_timeout', CASE WHEN wait.previous IS NOT NULL THEN current_setting('lock_timeout') END, true) AS restored"`,
   ),
   mutant(
     "the first caller gets what was never stored",
