@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { newKey } from "../../src/index.js";
 import { ledgerMigrations } from "../../src/migrations/index.js";
-import { account, count, ref, refused, rowOf } from "../conformance/helpers.js";
+import { account, count, ref, refused, rowOf, unique } from "../conformance/helpers.js";
 import { CALLS } from "../conformance/schema.js";
 import type { Fixture, TestLedger } from "../conformance/target.js";
 import { postgresTarget } from "./postgres.js";
@@ -68,7 +68,7 @@ describe.each(TARGETS)("a ledger in daily partitions: $name", ({ open, unavailab
   });
 
   it("takes an opaque key with `issuedAt`, and looks for any", async () => {
-    const timed = ref("issued", { issuedAt: new Date() });
+    const timed = ref("issued", { key: unique(), issuedAt: new Date() });
     expect((await ledger().once(timed, () => 1)).status).toBe("executed");
     expect((await ledger().once(timed, () => 2)).status).toBe("replayed");
     await fixture.query(`DELETE FROM ${LEDGER}`);
@@ -77,7 +77,7 @@ describe.each(TARGETS)("a ledger in daily partitions: $name", ({ open, unavailab
   });
 
   it("tells a key of a day that is gone from today's partition that was never made", async () => {
-    const old = ref("old", { issuedAt: new Date(Date.now() - 30 * DAY_MS) });
+    const old = ref("old", { key: unique(), issuedAt: new Date(Date.now() - 30 * DAY_MS) });
     const gone = await refused(
       ledger().once(old, () => 1),
       "OPLEDGER_INVALID_OPERATION",
