@@ -2,7 +2,14 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { InvalidOperationError } from "../../src/core/errors.js";
-import { identify, type OperationRef, RETENTION_MS_MAX, summarize } from "../../src/core/operation.js";
+import {
+  identify,
+  isFresh,
+  newKey,
+  type OperationRef,
+  RETENTION_MS_MAX,
+  summarize,
+} from "../../src/core/operation.js";
 
 const DAY = 86_400_000;
 const V7 = "0190163d-8694-739b-aea5-966c26f8ad91";
@@ -200,4 +207,24 @@ describe("what identify refuses", () => {
 it("the operation's own retention wins over the ledger's", () => {
   expect(identify({ operation: "o", key: "k", retentionMs: 5 }, DAY).retentionMs).toBe(5);
   expect(identify({ operation: "o", key: "k" }, DAY).retentionMs).toBe(DAY);
+});
+
+describe("a fresh operation", () => {
+  const fresh = (ref: Partial<OperationRef>): boolean =>
+    isFresh(identify({ operation: "o", key: "k", ...ref }, DAY));
+
+  it("has a time of just now, in its key or beside it", () => {
+    expect(fresh({ key: newKey() })).toBe(true);
+    expect(fresh({ issuedAt: new Date() })).toBe(true);
+  });
+
+  it.each([
+    ["no time", {}],
+    ["an older time", { issuedAt: new Date(Date.now() - 2_000) }],
+    ["a time to come", { issuedAt: new Date(Date.now() + 60_000) }],
+    ["an old key", { key: V7 }],
+    ["an old key beside a new time", { key: ULID, issuedAt: new Date() }],
+  ])("does not have %s", (_, ref) => {
+    expect(fresh(ref)).toBe(false);
+  });
 });

@@ -125,8 +125,9 @@ async function orSilence<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
   }
 }
 
+/** A client in the place of pg's may leave `fields` out. */
 export function resultSet({ rows, rowCount, fields }: PgAnswer): ResultSet {
-  return { rows, affected: rowCount ?? 0, types: fields.map(({ dataTypeID }) => dataTypeID) };
+  return { rows, affected: rowCount ?? 0, types: fields?.map(({ dataTypeID }) => dataTypeID) };
 }
 
 /** A statement without values, such as BEGIN; prepared under its own words, since it is sent with every transaction. */

@@ -103,7 +103,7 @@ const AS_STORED: ReadonlySet<number> = new Set([
 
 /** Whether a returned row is the one that a replay will read, as far as the types of its columns can say. */
 export function isAsStored(types: readonly number[] | undefined): boolean {
-  if (types === undefined) return false;
+  if (types === undefined || types.length === 0) return false;
   for (const type of types) if (!AS_STORED.has(type)) return false;
   return true;
 }
