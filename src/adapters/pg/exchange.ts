@@ -30,6 +30,8 @@ interface Outbox {
   messages: Buffer[];
   /** The messages that follow every Bind, the same each time: Describe and Execute. */
   readonly run: Buffer;
+  /** The one that follows where there is nothing to describe. */
+  readonly execute: Buffer;
   readonly sync: Buffer;
   /** The columns that each named statement had last. */
   readonly columns: Map<string, readonly string[]>;
@@ -50,12 +52,14 @@ function outboxOf(connection: PgConnection): Outbox {
     }),
     messages: [],
     run: NOTHING,
+    execute: NOTHING,
     sync: NOTHING,
     columns: new Map(),
   };
   connection.describe.call(outbox.connection, { type: "P", name: "" });
   connection.execute.call(outbox.connection, { portal: "" });
   outbox.run = Buffer.concat(outbox.messages);
+  outbox.execute = outbox.messages.at(-1) ?? NOTHING;
   outbox.messages = [];
   connection.sync.call(outbox.connection);
   outbox.sync = Buffer.concat(outbox.messages);
@@ -64,6 +68,9 @@ function outboxOf(connection: PgConnection): Outbox {
 }
 
 const NOTHING = Buffer.alloc(0);
+
+/** Statements that never have columns, so that the server need not be asked for them. */
+const ROWLESS = /^(?:BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)\b/;
 
 /**
  * Several statements, or one, in one round trip and one write: pg's client takes it for a query of its own, as it does
@@ -119,7 +126,7 @@ export class Exchange {
         if (!isParsed(connection, name)) this.#parse(connection, outbox, name, text);
         const bind = { portal: "", statement: name, values, binary: false, valueMapper: this.#mapped };
         connection.bind.call(outbox.connection, bind);
-        messages.push(outbox.run);
+        messages.push(ROWLESS.test(text) ? outbox.execute : outbox.run);
       }
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
