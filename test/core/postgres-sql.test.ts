@@ -9,6 +9,7 @@ import {
   upsertWrite,
   type Write,
 } from "../../src/core/writes.js";
+import { postgresDialect } from "../../src/dialects/postgres/index.js";
 import { claimed, dialect, shown } from "./support/dialect.js";
 
 /** Values, keys and texts that would show, and bite, in any SQL that they were pasted into. */
@@ -24,6 +25,9 @@ const REDACTING: WriteOptions = {
 };
 
 const FIRST: WriteOptions = { ...PLAIN, first: true };
+/** PostgreSQL's numbers of types. */
+const [TEXT, BIGINT] = [25, 20];
+const FRESH: WriteOptions = { ...FIRST, fresh: true };
 
 const insert = insertWrite({ into: "payments", values: { id: 7, amount: 424n, note: EVIL } });
 const keyed = insertWrite({
@@ -49,9 +53,22 @@ const write = (title: string, made: Write, options = PLAIN): [string, Statement]
   dialect.write(operation, made, options),
 ];
 
+/** The brief forms of a write once its columns are known to be of types that a replay reads to the letter. */
+function returned(made: Write): [string, Statement][] {
+  const knowing = postgresDialect({ schema: "public", table: "opledger_operations" });
+  knowing.readWrite({ rows: [{ opledger$status: "rebuilt u" }], affected: 1, types: [TEXT, BIGINT] }, made);
+  return [
+    ["brief, as returned", knowing.write(operation, made, FIRST)],
+    ["of a fresh operation, as returned", knowing.write(operation, made, FRESH)],
+  ];
+}
+
 /** One golden file per verb: what is sent, and with which values. */
 const STATEMENTS: Readonly<Record<string, readonly (readonly [title: string, statement: Statement])[]>> = {
-  claim: [["claim", dialect.claim(operation, PLAIN)]],
+  claim: [
+    ["claim", dialect.claim(operation, PLAIN)],
+    ["of a fresh operation", dialect.claim(operation, FRESH)],
+  ],
   complete: [
     ["completed", dialect.complete(operation, "731", "completed", Buffer.from(EVIL))],
     ["failed", dialect.complete(operation, "731", "failed", Buffer.from(EVIL))],
@@ -85,6 +102,8 @@ const STATEMENTS: Readonly<Record<string, readonly (readonly [title: string, sta
     write("with columns to redact", increment, REDACTING),
     write("brief", increment, FIRST),
     write("brief, with columns to redact", increment, { ...FIRST, redact: REDACTING.redact }),
+    write("of a fresh operation", increment, FRESH),
+    ...returned(increment),
   ],
   delete: [write("delete", deleteWrite({ from: "carts", where, returning: ["id"] }))],
   "insert-many": [

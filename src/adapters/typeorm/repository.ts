@@ -143,9 +143,7 @@ export class BoundRepository<E extends ObjectLiteral> {
     const { write, intent } = make(metadata, identity.id);
     const claimed = claimWrite(identity, this.#ref, write, intent);
     const outcome = await runWrite<EntityManager, Row | null>(context, claimed, write);
-    const found = outcome.value === null ? null : hydrated(metadata, outcome.value);
-    // Most entities are there at once, and an await is a turn of the queue.
-    const value = found instanceof Promise ? await found : found;
+    const value = outcome.value === null ? null : await hydrated(metadata, outcome.value);
     return { status: outcome.status, effect: outcome.effect, value: value as R };
   }
 }

@@ -105,7 +105,7 @@ SELECT filled.position::text AS "opledger$position", filled.status AS "opledger$
     options.joined ? `,\n  ${RESTORED_WAIT}` : ""
   }
 FROM (
-  SELECT answer.position, ${answered("answer")} AS status, ${storedRow(table, "answer.result", options.answer)} AS stored
+  SELECT answer.position, ${answered("answer.status", "answer.result")} AS status, ${storedRow(table, "answer.result", options.answer)} AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS filled`;
 }

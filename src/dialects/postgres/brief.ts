@@ -49,7 +49,7 @@ export function briefSql(
   if (stored.length > 0)
     answers.push(`SELECT opledger_filled.status AS "opledger$status", ${answeredColumns(write, "opledger_filled", options.answer)}
 FROM (
-  SELECT ${answered("answer")} AS status, ${storedRow(table, "answer.result", options.answer)} AS stored
+  SELECT ${answered("answer.status", "answer.result")} AS status, ${storedRow(table, "answer.result", options.answer)} AS stored
   FROM (${stored.join("\n    UNION ALL ")}) AS answer OFFSET 0
 ) AS opledger_filled`);
   return `

@@ -53,7 +53,7 @@ opledger_answer AS (
 )
 SELECT opledger_filled.status AS "opledger$status", ${columns}${options.joined ? `,\n  ${RESTORED_WAIT}` : ""}
 FROM (
-  SELECT ${answered("answer")} AS status, ${storedRow(table, "answer.result", options.answer)} AS stored
+  SELECT ${answered("answer.status", "answer.result")} AS status, ${storedRow(table, "answer.result", options.answer)} AS stored
   FROM opledger_answer AS answer OFFSET 0
 ) AS opledger_filled`;
 }
@@ -73,8 +73,8 @@ export const PRIOR_STATUS: string =
 export const PRIOR_RESULT: string = "WHEN prior.same AND NOT prior.expired THEN prior.result END";
 
 /** A status, and behind it the letter of the effect where there is a stored row. */
-export function answered(answer: string): string {
-  return `${answer}.status || coalesce(' ' || chr(get_byte(${answer}.result, 1)), '')`;
+export function answered(status: string, result: string): string {
+  return `${status} || coalesce(' ' || chr(get_byte(${result}, 1)), '')`;
 }
 
 /** The insertion of the ledger row, up to its FROM. */
@@ -91,7 +91,7 @@ export function recallSql(ledger: string, write: Write, answer: AnswerForm): str
 SELECT filled.status AS "opledger$status", ${columns}
 FROM (
   SELECT CASE WHEN opledger_ledger.expires_at <= clock_timestamp() THEN 'expired'
-      WHEN opledger_ledger.fingerprint = $2::bytea THEN 'replayed' || coalesce(' ' || chr(get_byte(opledger_ledger.result, 1)), '')
+      WHEN opledger_ledger.fingerprint = $2::bytea THEN ${answered("'replayed'", "opledger_ledger.result")}
       ELSE 'mismatch' END AS status,
     CASE WHEN opledger_ledger.fingerprint = $2::bytea THEN ${storedRow(quotePath(write.table), "opledger_ledger.result", answer)} END AS stored
   FROM ${ledger} AS opledger_ledger WHERE opledger_ledger.id = $1::uuid OFFSET 0

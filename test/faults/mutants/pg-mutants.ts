@@ -101,8 +101,8 @@ export const PG_MUTANTS: readonly Mutant[] = [
   mutant(
     "a recalled write is not compared",
     WRITES,
-    "WHEN opledger_ledger.fingerprint = $2::bytea THEN 'replayed'",
-    "WHEN true THEN 'replayed'",
+    `WHEN opledger_ledger.fingerprint = $2::bytea THEN \${answered(`,
+    `WHEN true THEN \${answered(`,
   ),
   unrecalled("bound writes do not compare fingerprints", WRITES, "WHEN prior.same THEN", "WHEN true THEN"),
   mutant(
